@@ -1,0 +1,238 @@
+"""Every task of the project; `python3 -m nox -l` lists them.
+
+`demo` and `tests` need nothing but pip, nox and Python 3.11 or later. Each session installs the built package
+into an environment of its own, so what is tested is what a user would get, not what happens to lie in the
+checkout.
+"""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "typing", "lint", "coverage", "examples", "package"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+NAME: str = PROJECT["project"]["name"]
+VERSIONS = nox.project.python_versions(PROJECT)
+CHECKED = ["mentra_trio", "tests", "examples", "noxfile.py"]
+EXAMPLES = sorted(Path("examples").glob("*.py"))
+
+# flake8-async reads no configuration file. All its rules are on, also the 900s, which are off by default:
+# generators that outlive their scope (900), a checkpoint on every path (910, 911), loops that cannot be
+# cancelled (912, 913). Tests leave out 910 and 911: nobody loops over a test function, so nothing starves
+# when one returns early.
+ASYNC_RULES = ["--enable=ASYNC", "--disable="]
+ASYNC_RULES_FOR_TESTS = ["--enable=ASYNC", "--disable=ASYNC910,ASYNC911"]
+
+
+CHECK_INSTALLED = """
+import importlib.metadata, importlib.resources, sys
+import mentra_trio
+name, = sys.argv[1:]
+metadata = importlib.metadata.metadata(name)
+assert metadata["Version"] == mentra_trio.__version__, metadata["Version"]
+assert metadata["License-Expression"] == "MIT", metadata["License-Expression"]
+assert metadata["Requires-Python"] == ">=3.11", metadata["Requires-Python"]
+assert metadata.get_payload().startswith("# mentra_trio"), "the README is not the description"
+assert importlib.resources.files("mentra_trio").joinpath("py.typed").is_file(), "py.typed is missing"
+scripts = importlib.metadata.entry_points(group="console_scripts")
+assert scripts[name].load() is not None
+missing = [text for text in mentra_trio.__all__ if not hasattr(mentra_trio, text)]
+assert not missing, missing
+"""
+
+
+def group(*names: str) -> list[str]:
+    """Requirements of dependency groups of `pyproject.toml`."""
+    return list(nox.project.dependency_groups(PROJECT, *names))
+
+
+def find_python(version: str) -> str | None:
+    """Path of a Python of this version that starts, or `None`.
+
+    pyenv's own folders come first: its launcher on the search path refuses to start a version that is
+    installed but not selected.
+    """
+    name = f"python{version}"
+    found = [str(path) for path in Path.home().glob(f".pyenv/versions/{version}.*/bin/{name}")]
+    if on_path := shutil.which(name):
+        found.append(on_path)
+    for path in found:
+        if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return path
+    return None
+
+
+def oldest(requirements: Iterable[str]) -> list[str]:
+    """Pin each requirement to its lower bound."""
+    pins: list[str] = []
+    for text in requirements:
+        requirement = Requirement(text)
+        if requirement.name == NAME:  # an extra made of other extras
+            continue
+        lower = next(clause.version for clause in requirement.specifier if clause.operator == ">=")
+        pins.append(f"{requirement.name}=={lower}")
+    return pins
+
+
+def python_files(*roots: str) -> list[str]:
+    """Every Python file below these folders."""
+    return [str(path) for root in roots for path in sorted(Path(root).rglob("*.py"))]
+
+
+def run_tests(session: nox.Session, *pins: str) -> None:
+    """Run the whole suite against the installed package, measured for the `coverage` session."""
+    session.install(".", *group("test"), *pins)
+    label = Path(session.virtualenv.location).name
+    for stale in Path().glob(f".coverage.{label}*"):
+        stale.unlink()
+    session.run(
+        "coverage",
+        "run",
+        "-m",
+        "pytest",
+        *session.posargs,
+        env={
+            # Keeps the checkout off the import path, also in the programs that tests start.
+            "PYTHONSAFEPATH": "1",
+            # Absolute, because some of those programs run in another folder.
+            "COVERAGE_FILE": str(Path(f".coverage.{label}").resolve()),
+        },
+    )
+
+
+def require(session: nox.Session, archive: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
+    """Fail the session when an archive lacks one of the wanted files."""
+    missing = sorted(name for name in set(wanted) - set(names) if "__pycache__" not in name)
+    if missing:
+        session.error(f"{archive.name} lacks {', '.join(missing)}")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Speak to an app on simulated glasses; without a terminal, play the example's script."""
+    session.install(".")
+    command = ["mentra-trio", "dev", "examples/hello_glasses.py"]
+    if session.interactive and sys.stdout.isatty():
+        # Ctrl-C reaches the app too: leave it the time to close its session.
+        session.run(*command, *session.posargs, interrupt_timeout=10.0, terminate_timeout=5.0)
+    else:
+        session.run(*command, "--script", "examples/hello_glasses.script", "--plain", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests on the Python that runs nox. Arguments after `--` go to pytest."""
+    run_tests(session)
+
+
+def tests_on(version: str) -> None:
+    """Register `tests-<version>`; where that Python is missing the session is skipped, not an error."""
+    python = find_python(version)
+
+    def versioned(session: nox.Session) -> None:
+        if python is None:
+            session.skip(f"no Python {version} that starts was found")
+        run_tests(session)
+
+    versioned.__doc__ = f"Run the tests on Python {version}."
+    if python is None:
+        nox.session(name=f"tests-{version}", venv_backend="none")(versioned)
+    else:
+        nox.session(name=f"tests-{version}", python=python)(versioned)
+
+
+for supported in VERSIONS:
+    tests_on(supported)
+
+
+@nox.session(python=find_python(VERSIONS[0]))
+def minimums(session: nox.Session) -> None:
+    """Run the tests with the oldest dependencies that `pyproject.toml` allows, on the oldest Python."""
+    project = PROJECT["project"]
+    extras = [text for texts in project["optional-dependencies"].values() for text in texts]
+    run_tests(session, *oldest([*project["dependencies"], *extras]))
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types with mypy and pyright, both strict."""
+    session.install(".", *group("test", "typing"))
+    session.run("mypy", *CHECKED)
+    session.run("pyright")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style (ruff), formatting (ruff) and cancellation safety (flake8-async)."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("flake8-async", *ASYNC_RULES, *python_files("mentra_trio", "examples"), "noxfile.py")
+    session.run("flake8-async", *ASYNC_RULES_FOR_TESTS, *python_files("tests"))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Combine what the test sessions measured and hold it against the agreed line.
+
+    Runs the tests itself where no session has measured the sources as they are.
+    """
+    sources = [path for root in ("mentra_trio", "tests") for path in Path(root).rglob("*.py")]
+    newest = max(path.stat().st_mtime for path in sources)
+    for data in Path().glob(".coverage.*"):
+        if data.stat().st_mtime < newest:
+            data.unlink()
+    if any(Path().glob(".coverage.*")):
+        session.install(*group("test"))
+    else:
+        run_tests(session)
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Play every example's script against the simulator."""
+    session.install(".")
+    for example in EXAMPLES:
+        session.run(
+            "mentra-trio", "dev", str(example), "--script", str(example.with_suffix(".script")), "--plain"
+        )
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build both distributions, check what is in them, and use the wheel in an empty environment."""
+    session.install(*group("package"))
+    work = Path(session.create_tmp())
+    shutil.rmtree(work / "dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(work / "dist"))
+    (wheel,) = (work / "dist").glob("*.whl")
+    (sdist,) = (work / "dist").glob("*.tar.gz")
+
+    modules = python_files("mentra_trio")
+    with zipfile.ZipFile(wheel) as archive:
+        require(session, wheel, archive.namelist(), [*modules, "mentra_trio/py.typed"])
+    with tarfile.open(sdist) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    documents = [str(path) for root in ("docs", "examples") for path in Path(root).rglob("*.*")]
+    vectors = [str(path) for path in Path("tests/vectors").rglob("*.*")]
+    others = ["LICENSE", "README.md", "CHANGELOG.md", "noxfile.py", "pyproject.toml"]
+    require(session, sdist, names, [*modules, *documents, *vectors, *others, *python_files("tests")])
+
+    clean = work / "clean"
+    session.run(sys.executable, "-m", "virtualenv", "--clear", "--quiet", str(clean), external=True)
+    python = str(next(clean.glob("*/python*")))
+    session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
+    # Isolated, so that the checkout in the working folder is not what gets imported.
+    session.run(python, "-I", "-c", CHECK_INSTALLED, NAME, external=True)
+    session.run(python, "-I", "-m", "mentra_trio.cli", "--help", external=True, silent=True)
