@@ -1,0 +1,1 @@
+"""MentraOS apps in Trio."""

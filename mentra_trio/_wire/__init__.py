@@ -1,0 +1,1 @@
+"""Frames and typed messages, both ways. Pure: no Trio, no clock."""

@@ -1,0 +1,247 @@
+"""Text of a frame to typed message and back: the only JSON in the SDK.
+
+A message is read strictly. Where a field that may be absent has a wrong type, that field is treated as absent and
+named in `Decoded.faults`; only a fault in a field that the message cannot do without costs the message (`DecodeError`).
+JSON `null` is the same as absent (P1 0: the wire never needs the difference).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeVar, cast
+
+import attrs
+from cattrs import AttributeValidationNote, ClassValidationError, IterableValidationError, IterableValidationNote
+
+from ..errors import DecodeError
+from ..models.device import DeviceState
+from .converter import make_converter, wire_name
+from .converter import to_iso as to_iso
+from .inbound import INBOUND_TYPES, InboundMessage, StreamEvent, UnknownMessage
+from .outbound import COMMAND_TYPES, Command, Envelope, RawCommand, Stamp
+
+JsonObject = dict[str, object]
+"""A JSON object; its values are `object` until they are decoded."""
+T = TypeVar("T")
+_Path = tuple[str | int, ...]
+_MISSING = object()
+
+_converter = make_converter()
+
+
+@attrs.frozen
+class Decoded:
+    """A frame that was read."""
+
+    message: InboundMessage | UnknownMessage
+    """The typed message."""
+    fields: JsonObject
+    """The JSON object it came from."""
+    faults: tuple[str, ...] = ()
+    """Fields that were treated as absent because they could not be read."""
+
+
+def _refuse_constant(name: str) -> object:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+def parse_object(text: str | bytes) -> JsonObject:
+    """Parse a JSON object. Raises `DecodeError` for anything else, however deep, long or strange."""
+    try:
+        value: object = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise DecodeError(None, ["it is nested too deeply"]) from error
+    except ValueError as error:  # JSONDecodeError, bad UTF-8, numbers with thousands of digits
+        raise DecodeError(None, ["it is not JSON"]) from error
+    if not isinstance(value, dict):
+        raise DecodeError(None, ["it is not a JSON object"])
+    return cast("JsonObject", value)  # keys of a JSON object are text
+
+
+def decode(text: str) -> Decoded:
+    """Read a text frame of the cloud. Raises `DecodeError`; an unknown type is an `UnknownMessage`, not an error."""
+    fields = parse_object(text)
+    name = fields.get("type")
+    if not isinstance(name, str):
+        return Decoded(UnknownMessage(type=""), fields)
+    cls = INBOUND_TYPES.get(name)
+    if cls is None:
+        return Decoded(UnknownMessage(type=name), fields)
+    if cls is StreamEvent and "data" not in fields:
+        # The envelope itself is the payload then (P2 1.2).
+        message, faults = structure({**fields, "data": fields}, StreamEvent)
+    else:
+        message, faults = structure(fields, cls)
+    return Decoded(message, fields, faults)
+
+
+def read_command(fields: JsonObject) -> Command | UnknownMessage:
+    """Read a message of an app, for the side that receives them. Raises `DecodeError`."""
+    name = fields.get("type")
+    if not isinstance(name, str):
+        return UnknownMessage(type="")
+    cls = COMMAND_TYPES.get(name)
+    if cls is None:
+        return UnknownMessage(type=name)
+    return structure(fields, cls)[0]
+
+
+def dumps(fields: Mapping[str, object]) -> str:
+    """Write compact JSON. Raises `ValueError` or `TypeError` for what JSON cannot hold."""
+    text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # A lone surrogate cannot be sent as UTF-8; JSON can spell it.
+        return json.dumps(fields, allow_nan=False, separators=(",", ":"))
+    return text
+
+
+def encode(command: Command, envelope: Envelope) -> str:
+    """Write a command with its envelope."""
+    if isinstance(command, RawCommand):
+        return command.body
+    stamp = command.STAMP
+    fields: JsonObject = {"type": command.TYPE}
+    if Stamp.PACKAGE in stamp:
+        fields["packageName"] = envelope.package_name
+    if Stamp.SESSION in stamp:
+        fields["sessionId"] = envelope.session_id
+    if Stamp.TIME in stamp:
+        fields["timestamp"] = envelope.timestamp
+    fields.update(unstructure(command))
+    return dumps(fields)
+
+
+def encode_inbound(message: InboundMessage) -> str:
+    """Write a message of the cloud, for the side that sends them."""
+    return dumps({"type": message.TYPE, **unstructure(message)})
+
+
+def raw_command(name: str, fields: Mapping[str, object], envelope: Envelope) -> RawCommand:
+    """Make a command of the author's own fields. Given envelope fields win over ours.
+
+    Raises `ValueError` or `TypeError` when JSON cannot hold the fields.
+    """
+    stamped: JsonObject = {
+        "type": name,
+        "packageName": envelope.package_name,
+        "sessionId": envelope.session_id,
+        "timestamp": envelope.timestamp,
+    }
+    return RawCommand(type=name, body=dumps({**stamped, **fields, "type": name}))
+
+
+def unstructure(value: object) -> JsonObject:
+    """Turn an attrs value into a JSON object with wire names; defaults are left out."""
+    return cast("JsonObject", _converter.unstructure(value))  # attrs classes unstructure to dicts
+
+
+def structure(raw: JsonObject, cls: type[T]) -> tuple[T, tuple[str, ...]]:
+    """Read an attrs class from a JSON object, treating optional fields at fault as absent.
+
+    Returns the value and what was at fault. Raises `DecodeError` when a field that must be there is at fault.
+    """
+    try:
+        return _converter.structure(raw, cls), ()
+    except (ClassValidationError, IterableValidationError) as group:
+        return _structure_without_faults(raw, cls, group)
+
+
+def _structure_without_faults(raw: JsonObject, cls: type[T], group: BaseException) -> tuple[T, tuple[str, ...]]:
+    """Take out what is at fault, as deep inside as it is, until the rest can be read.
+
+    Each round takes out at least one value, so it ends: with something readable, or with the message itself at fault.
+    """
+    name = raw.get("type")
+    faults: list[str] = []
+    value: object = raw
+    while True:
+        spots: list[_Path] = []
+        for path, error in _leaves(group, ()):
+            found = _at(value, path)
+            # What is missing was needed by the object around it, so that object is lost.
+            spots.append(path[:-1] if found is _MISSING else path)
+            if found is not None:  # null only means absent
+                faults.append(f"{'.'.join(map(str, path)) or 'it'}: {'missing' if found is _MISSING else error}")
+        if () in spots:
+            # cattrs errors are groups whose insides `except*` would match (T6): only their texts leave this module.
+            raise DecodeError(name if isinstance(name, str) else None, faults) from None
+        # The last of a list first, so that the indices of the others stay true.
+        for path in sorted(set(spots), key=_order, reverse=True):
+            if _at(value, path) is not _MISSING:
+                value = _without(value, path)
+        try:
+            return _converter.structure(value, cls), tuple(faults)
+        except (ClassValidationError, IterableValidationError) as error:
+            group = error
+
+
+def _order(path: _Path) -> tuple[tuple[str, int], ...]:
+    return tuple(("", part) if isinstance(part, int) else (part, 0) for part in path)
+
+
+def _leaves(error: BaseException, path: _Path) -> list[tuple[_Path, BaseException]]:
+    """List the single errors in a cattrs group with the JSON path of each."""
+    if not isinstance(error, ClassValidationError | IterableValidationError):
+        return [(path, error)]
+    found: list[tuple[_Path, BaseException]] = []
+    children: Sequence[BaseException] = error.exceptions
+    for child in children:
+        step: _Path = ()
+        for note in getattr(child, "__notes__", ()):
+            if isinstance(note, AttributeValidationNote) and isinstance(error, ClassValidationError):
+                step = (wire_name(error.cl, note.name),)
+            elif isinstance(note, IterableValidationNote) and isinstance(note.index, int):
+                step = (note.index,)
+        found.extend(_leaves(child, path + step))
+    return found
+
+
+def _at(value: object, path: _Path) -> object:
+    for part in path:
+        if isinstance(value, dict) and isinstance(part, str):
+            value = cast("JsonObject", value).get(part, _MISSING)
+        elif isinstance(value, list) and isinstance(part, int):
+            value = cast("list[object]", value)[part]
+        else:
+            return _MISSING
+    return value
+
+
+def _without(value: object, path: _Path) -> object:
+    """Copy along the path, leaving its end out."""
+    head, *rest = path
+    if isinstance(value, dict):
+        fields = dict(cast("JsonObject", value))
+        if rest:
+            fields[cast("str", head)] = _without(fields[cast("str", head)], tuple(rest))
+        else:
+            del fields[cast("str", head)]
+        return fields
+    items = list(cast("list[object]", value))
+    index = cast("int", head)
+    if rest:
+        items[index] = _without(items[index], tuple(rest))
+    else:
+        del items[index]
+    return items
+
+
+def decode_device_state(fields: Mapping[str, object]) -> tuple[DeviceState, frozenset[str], tuple[str, ...]]:
+    """Read the state of the glasses: the values, which of them were told, and what could not be read.
+
+    The wire's sentinels, -1 for an unknown battery and the empty text, become `None` (P2 6.5, V1).
+    """
+    known = {wire: fields[wire] for wire in _DEVICE_FIELDS if wire in fields}
+    told = frozenset(_DEVICE_FIELDS[wire] for wire in known)
+    plain: JsonObject = {wire: value for wire, value in known.items() if value not in (None, "", -1)}
+    state, faults = structure(plain, DeviceState)
+    return state, told, faults
+
+
+_DEVICE_FIELDS = {wire_name(DeviceState, name): name for name in attrs.fields_dict(DeviceState)}

@@ -1,0 +1,200 @@
+"""The one configured cattrs converter.
+
+camelCase outside, snake_case inside; strict about types, lenient about extra keys. Models never learn wire names: odd
+ones sit in the table below.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import cast, get_args, get_origin
+
+import attrs
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from ..models.device import CameraCapabilities, Capabilities, DeviceState, MicrophoneCapabilities
+from ..models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+from ..models.settings import SystemSettings
+from .inbound import ReconnectDeferred
+from .outbound import DisplayEvent
+
+Override = dict[str, object]
+
+# Wire names that are not the camelCase of the field.
+_ODD_NAMES: dict[tuple[type, str], str] = {
+    (Capabilities, "has_imu"): "hasIMU",
+    (CameraCapabilities, "has_hdr"): "hasHDR",
+    (MicrophoneCapabilities, "has_vad"): "hasVAD",
+    (DeviceState, "firmware_version"): "fwVersion",
+}
+# Fields in seconds that the wire has in milliseconds under another name.
+_MILLISECONDS: dict[tuple[type, str], str] = {
+    (DisplayEvent, "duration"): "durationMs",
+    (ReconnectDeferred, "timeout"): "timeoutMs",
+}
+_LAYOUTS: dict[str, type[Layout]] = {
+    "text_wall": TextWall,
+    "double_text_wall": DoubleTextWall,
+    "reference_card": ReferenceCard,
+    "clear_view": ClearView,
+}
+_LAYOUT_NAMES = {cls: name for name, cls in _LAYOUTS.items()}
+
+
+def wire_name(cls: type, field: str) -> str:
+    """Give the JSON name of a field of a converted class."""
+    odd = _ODD_NAMES.get((cls, field)) or _MILLISECONDS.get((cls, field))
+    if odd:
+        return odd
+    head, *rest = field.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+def to_iso(moment: datetime) -> str:
+    """Spell a time as the wire does: ISO 8601, UTC, milliseconds, `Z` (P1 0)."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _to_datetime(value: object, _: object = None) -> datetime:
+    """Read ISO text or epoch milliseconds; a time without a zone is UTC (P1 0: most are text, some are numbers)."""
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return datetime.fromtimestamp(_to_float(value) / 1000, UTC)
+
+
+def _to_str(value: object, _: object = None) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _to_bool(value: object, _: object = None) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("not true or false")
+    return value
+
+
+def _to_int(value: object, _: object = None) -> int:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("not a whole number")
+    return value
+
+
+def _to_float(value: object, _: object = None) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("not a number")
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
+
+
+def _to_mapping(value: object, _: object = None) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return cast("dict[str, object]", value)  # keys of a JSON object are text
+
+
+def _seconds(value: object, _: object = None) -> float | None:
+    return None if value is None else _to_float(value) / 1000
+
+
+def _milliseconds(value: float | None) -> int | None:
+    return None if value is None else round(value * 1000)
+
+
+def _overrides(cls: type) -> Override:
+    fields: tuple[attrs.Attribute[object], ...] = attrs.fields(cls)
+    result: Override = {}
+    for field in fields:
+        name = wire_name(cls, field.name)
+        if (cls, field.name) in _MILLISECONDS:
+            result[field.name] = override(rename=name, struct_hook=_seconds, unstruct_hook=_milliseconds)
+        else:
+            result[field.name] = override(rename=name)
+    return result
+
+
+def _to_layout(converter: Converter) -> Callable[[object, object], Layout]:
+    def structure(value: object, _: object = None) -> Layout:
+        fields = _to_mapping(value)
+        name = fields.get("layoutType")
+        if not isinstance(name, str) or name not in _LAYOUTS:
+            raise ValueError("layoutType is not one of " + ", ".join(_LAYOUTS))
+        return converter.structure(fields, _LAYOUTS[name])
+
+    return structure
+
+
+def _to_system_settings(converter: Converter) -> Callable[[object, object], SystemSettings]:
+    plain = cast(
+        "Callable[[object, object], SystemSettings]",
+        make_dict_structure_fn(SystemSettings, converter, **_overrides(SystemSettings)),  # type: ignore[arg-type]
+    )
+
+    def structure(value: object, cls: object = None) -> SystemSettings:
+        fields = _to_mapping(value)
+        if fields.get("userTimezone") is None and fields.get("timezone") is not None:
+            # Some senders use the other name (P1 5.3).
+            fields = {**fields, "userTimezone": fields["timezone"]}
+        return plain(fields, cls)
+
+    return structure
+
+
+def make_converter() -> Converter:
+    """Build the converter. Simple hooks first: cattrs binds them when it builds a class's function."""
+    converter = Converter()
+    # By type: predicates come second to cattrs' own hooks for these, which convert leniently (T9). A hook for `str` would
+    # also take over `class E(str, Enum)` (T7), so the enums of this package are plain ones.
+    converter.register_structure_hook(str, _to_str)
+    converter.register_structure_hook(bool, _to_bool)
+    converter.register_structure_hook(int, _to_int)
+    converter.register_structure_hook(float, _to_float)
+    converter.register_structure_hook_func(lambda t: t is datetime, _to_datetime)
+    converter.register_structure_hook_func(lambda t: t is object, lambda value, _: value)
+    converter.register_structure_hook_func(lambda t: get_origin(t) is Mapping, _to_mapping)
+    converter.register_unstructure_hook_func(lambda t: t is datetime, to_iso)
+    converter.register_unstructure_hook_func(lambda t: isinstance(t, type) and issubclass(t, enum.Enum), lambda e: e.value)
+    converter.register_structure_hook_factory(_is_tuple, lambda t: _tuple_hook(converter, t))
+    converter.register_structure_hook_factory(
+        _is_attrs_class,
+        lambda cls: make_dict_structure_fn(cls, converter, **_overrides(cls)),  # type: ignore[arg-type]
+    )
+    converter.register_unstructure_hook_factory(
+        _is_attrs_class,
+        lambda cls: make_dict_unstructure_fn(cls, converter, _cattrs_omit_if_default=True, **_overrides(cls)),  # type: ignore[arg-type]
+    )
+    converter.register_structure_hook_func(lambda t: t == Layout, _to_layout(converter))
+    converter.register_unstructure_hook_func(
+        lambda t: t == Layout,
+        lambda layout: {"layoutType": _LAYOUT_NAMES[type(layout)], **converter.unstructure(layout)},
+    )
+    converter.register_structure_hook_func(lambda t: t is SystemSettings, _to_system_settings(converter))
+    return converter
+
+
+def _is_attrs_class(kind: object) -> bool:
+    return isinstance(kind, type) and attrs.has(kind)
+
+
+def _is_tuple(kind: object) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _tuple_hook(converter: Converter, kind: object) -> Callable[[object, object], tuple[object, ...]]:
+    """Read a JSON list, and nothing else that Python could iterate over, such as text."""
+    element = get_args(kind)[0]
+
+    def structure(value: object, _: object = None) -> tuple[object, ...]:
+        if not isinstance(value, list):
+            raise TypeError("not a list")
+        return tuple(converter.structure(value, list[element]))  # type: ignore[valid-type]
+
+    return structure

@@ -1,0 +1,69 @@
+"""Bodies of the cloud's webhook calls (P1 1.1, 1.2)."""
+
+from __future__ import annotations
+
+import attrs
+
+from ..errors import DecodeError
+from .codec import JsonObject, parse_object
+
+
+@attrs.frozen(kw_only=True)
+class SessionRequest:
+    """A wearer started the app, or the cloud wants its session back (P1 1.1)."""
+
+    session_id: str
+    user_id: str
+    url: str
+    """Where to connect: the first of the three URL fields that is there (P1 1.1). Not checked yet."""
+
+
+@attrs.frozen(kw_only=True)
+class StopRequest:
+    """The app is to stop for a wearer (P1 1.2)."""
+
+    session_id: str
+    user_id: str
+    reason: str
+    """`user_disabled` from today's cloud. Treat it as text."""
+
+
+_URL_FIELDS = ("websocketUrl", "mentraOSWebsocketUrl", "augmentOSWebsocketUrl")
+
+
+def decode_webhook(body: bytes) -> SessionRequest | StopRequest:
+    """Read a webhook body. Raises `DecodeError` that names what is wrong, for an answer of 400."""
+    fields = parse_object(body)
+    kind = fields.get("type")
+    if kind == "session_request":
+        url = next((fields[name] for name in _URL_FIELDS if fields.get(name) not in (None, "")), None)
+        if not isinstance(url, str):
+            raise DecodeError(kind, [f"{_URL_FIELDS[0]}: {'missing' if url is None else 'not a text'}"])
+        return SessionRequest(
+            session_id=_identity(fields, "sessionId", kind), user_id=_identity(fields, "userId", kind), url=url
+        )
+    if kind == "stop_request":
+        reason = fields.get("reason")
+        return StopRequest(
+            session_id=_identity(fields, "sessionId", kind),
+            user_id=_identity(fields, "userId", kind),
+            reason=reason if isinstance(reason, str) else "",
+        )
+    # The docs list more types; no cloud sends them (P1 1.4).
+    raise DecodeError(kind if isinstance(kind, str) else None, ["type: not session_request or stop_request"])
+
+
+def _identity(fields: JsonObject, name: str, kind: str) -> str:
+    """Read an id that goes into an upgrade header: text, not empty, nothing that could end the header line."""
+    value = fields.get(name)
+    if value is None:
+        raise DecodeError(kind, [f"{name}: missing"])
+    if not isinstance(value, str) or not value or len(value) > _LONGEST_ID:
+        raise DecodeError(kind, [f"{name}: not a text of 1 to {_LONGEST_ID} characters"])
+    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) < 0xE000 for character in value):
+        raise DecodeError(kind, [f"{name}: holds control characters"])
+    return value
+
+
+_LONGEST_ID = 512
+"""An e-mail address has at most 254 characters and a package name far fewer."""

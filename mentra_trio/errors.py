@@ -1,0 +1,163 @@
+"""Every exception of the package. Who must act is part of the class.
+
+::
+
+    MentraError
+    ├── ConfigError                 you: a setting of the app is missing or wrong
+    ├── SessionError
+    │   ├── SessionClosedError      nobody: the session is over; `reason` says why
+    │   ├── LinkDownError           you: slow down or wait; no link and no room to queue
+    │   └── LinkLostError           nobody: the link was given up; the last cause is chained
+    ├── TransportError              the network; users only meet it as `__cause__`
+    │   ├── ConnectFailedError      no connection could be made
+    │   └── TransportClosedError    the connection ended
+    ├── ProtocolError
+    │   ├── DecodeError             the cloud sent what cannot be read
+    │   ├── HandshakeError          the cloud refused the connection; `code`
+    │   └── HostNotAllowedError     a webhook named a host that is not allow-listed
+    ├── RequestError
+    │   ├── CloudRefusedError       the cloud said no; `code`, `text`
+    │   └── RequestTimedOutError    no answer within the safety limit; `seconds`
+    └── SlowConsumerError           your loop did not keep up; `stream`, `capacity`
+
+A wrong argument of a call is a `ValueError` or `TypeError`, raised at the call, before anything is sent. No message
+holds speech, keys or other content.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class MentraError(Exception):
+    """Root of all errors that this package raises on purpose."""
+
+
+class ConfigError(MentraError):
+    """A setting of the app is missing or wrong. The app's author must act."""
+
+
+class SessionError(MentraError):
+    """Something about the session as a whole."""
+
+
+class SessionClosedError(SessionError):
+    """The session is over, so the call cannot be carried out."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the session is over ({reason}); wait for the wearer to start the app again")
+        self.reason = reason
+        """Why the session ended, as in `session.stop_reason`."""
+
+
+class LinkDownError(SessionError):
+    """There is no room to queue another command: the link is down or slower than the app sends."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(
+            f"{capacity} commands are already waiting to be sent; wait until session.link_state says CONNECTED "
+            "or send less often"
+        )
+        self.capacity = capacity
+        """How many commands may wait."""
+
+
+class LinkLostError(SessionError):
+    """The link to the cloud was given up. The last failure is chained as `__cause__`."""
+
+
+class TransportError(MentraError):
+    """The network seam failed. Users meet it only as `__cause__`."""
+
+
+class ConnectFailedError(TransportError):
+    """No connection could be made."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status of a refused upgrade, or `None` when there was no HTTP answer."""
+
+
+class TransportClosedError(TransportError):
+    """The connection ended."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        text = f": {reason}" if reason else ""
+        super().__init__(f"the connection was closed with code {code}{text}")
+        self.code = code
+        """WebSocket close code; 1006 when the connection ended without a close frame."""
+        self.reason = reason
+        """Text of the close frame, often empty."""
+
+
+class ProtocolError(MentraError):
+    """The other side does not keep to the protocol."""
+
+
+class DecodeError(ProtocolError):
+    """A message cannot be read. It names the message type and the fields at fault, never their content."""
+
+    def __init__(self, message_type: str | None, paths: Sequence[str]) -> None:
+        what = f"a message of type {message_type!r}" if message_type else "a message"
+        super().__init__(f"{what} cannot be read: {'; '.join(paths)}")
+        self.message_type = message_type
+        """`type` of the message where it had one."""
+        self.paths = tuple(paths)
+        """What is wrong, one entry a field."""
+
+
+class HandshakeError(ProtocolError):
+    """The cloud refused the connection for good (P1 2.5, 2.6)."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"the cloud refused the connection with {code}: {text}")
+        self.code = code
+        """Code of the refusal, such as `INVALID_API_KEY`."""
+        self.text = text
+        """The cloud's own words."""
+
+
+class HostNotAllowedError(ProtocolError):
+    """A webhook named a host that this app does not trust, so nothing was sent there (D14)."""
+
+
+class RequestError(MentraError):
+    """A single request failed; the session goes on."""
+
+
+class CloudRefusedError(RequestError):
+    """The cloud said no."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"the cloud refused the request with {code}: {text}")
+        self.code = code
+        """Code of the refusal (P1 2.5)."""
+        self.text = text
+        """The cloud's own words."""
+
+
+class RequestTimedOutError(RequestError):
+    """No answer came within the request's safety limit."""
+
+    def __init__(self, request: str, seconds: float) -> None:
+        super().__init__(f"{request} was not answered within {seconds:g} s; the glasses or the phone may be away")
+        self.seconds = seconds
+        """The safety limit in seconds, counted from the moment the request was written."""
+
+
+class SlowConsumerError(MentraError):
+    """A loop over a stream did not keep up, and the stream may not lose items, so it ended."""
+
+    def __init__(self, stream: str, capacity: int) -> None:
+        super().__init__(
+            f"the loop over {stream} is {capacity} items behind and the stream may not drop any; "
+            "do slow work in another task, or open the stream anew"
+        )
+        self.stream = stream
+        """Name of the stream."""
+        self.capacity = capacity
+        """How many items it holds."""

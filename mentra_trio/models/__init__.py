@@ -1,0 +1,35 @@
+"""Values that users receive or pass: frozen, without JSON names, without I/O."""
+
+from .audio import AudioChunk as AudioChunk
+from .device import Button as Button
+from .device import ButtonCapabilities as ButtonCapabilities
+from .device import ButtonPress as ButtonPress
+from .device import CameraCapabilities as CameraCapabilities
+from .device import Capabilities as Capabilities
+from .device import DeviceState as DeviceState
+from .device import DisplayCapabilities as DisplayCapabilities
+from .device import FieldOfView as FieldOfView
+from .device import HeadMove as HeadMove
+from .device import HeadPosition as HeadPosition
+from .device import ImuCapabilities as ImuCapabilities
+from .device import Light as Light
+from .device import LightCapabilities as LightCapabilities
+from .device import MicrophoneCapabilities as MicrophoneCapabilities
+from .device import PowerCapabilities as PowerCapabilities
+from .device import PressType as PressType
+from .device import Resolution as Resolution
+from .device import SpeakerCapabilities as SpeakerCapabilities
+from .device import VideoCapabilities as VideoCapabilities
+from .layouts import ClearView as ClearView
+from .layouts import DoubleTextWall as DoubleTextWall
+from .layouts import Layout as Layout
+from .layouts import ReferenceCard as ReferenceCard
+from .layouts import TextWall as TextWall
+from .session import LinkState as LinkState
+from .session import RawEvent as RawEvent
+from .session import RawMessage as RawMessage
+from .session import StopKind as StopKind
+from .session import StopReason as StopReason
+from .settings import SettingChange as SettingChange
+from .settings import SystemSettings as SystemSettings
+from .speech import Transcript as Transcript

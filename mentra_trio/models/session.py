@@ -1,0 +1,82 @@
+"""Words about a session as a whole."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping  # noqa: TC003  (attrs resolves field types at run time)
+from datetime import datetime  # noqa: TC003  (attrs resolves field types at run time)
+
+import attrs
+
+
+class LinkState(enum.Enum):
+    """Where the link to the cloud stands."""
+
+    CONNECTING = "connecting"
+    """The first connection is being made; the handler has not started."""
+    CONNECTED = "connected"
+    """The cloud has acknowledged this socket; what you send goes out."""
+    RECONNECTING = "reconnecting"
+    """The socket is gone; the SDK is getting a new one. Commands wait."""
+    PARKED = "parked"
+    """The cloud keeps the socket but does not know the session yet, for example after its restart (P1 2.6)."""
+    CLOSED = "closed"
+    """The session is over."""
+
+
+class StopKind(enum.Enum):
+    """Who ended a session, and how."""
+
+    STOP_REQUESTED = "stop_requested"
+    """The cloud called the webhook with a `stop_request`: the wearer or the system stopped the app (P1 1.2)."""
+    STOPPED_BY_CLOUD = "stopped_by_cloud"
+    """The cloud said `app_stopped`, or closed the socket for good (P1 2.7, 2.9)."""
+    REFUSED = "refused"
+    """The cloud refused the connection for good (P1 2.5, 2.6)."""
+    LINK_LOST = "link_lost"
+    """No connection could be made for a long time; the link was given up (D20)."""
+    ENDED_BY_APP = "ended_by_app"
+    """The app called `session.end()`."""
+    HANDLER_FAILED = "handler_failed"
+    """The session handler kept crashing and its restarts were used up (D6)."""
+    SERVER_STOPPED = "server_stopped"
+    """The app's own server is shutting down. The cloud starts the app again when the server is back."""
+
+
+@attrs.frozen
+class StopReason:
+    """Why a session ended."""
+
+    kind: StopKind
+    """Who ended it, and how."""
+    detail: str = ""
+    """The other side's own word where there is one, such as `user_disabled` or `NOT_RUNNING`. Treat it as text."""
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} ({self.detail})" if self.detail else self.kind.value
+
+
+@attrs.frozen(kw_only=True)
+class RawMessage:
+    """A message of the cloud as it came, for what has no manager."""
+
+    type: str
+    """`type` of the message; empty when it had none."""
+    fields: Mapping[str, object]
+    """The whole JSON object. Do not change it."""
+    received_at: datetime
+    """When this process received it (UTC)."""
+
+
+@attrs.frozen(kw_only=True)
+class RawEvent:
+    """An event of a subscribed stream as it came (P2 1.2)."""
+
+    stream_type: str
+    """The stream's name as the cloud sent it, with options."""
+    data: object
+    """The JSON value of the event. Do not change it."""
+    sent_at: datetime | None
+    """When the cloud sent it (UTC)."""
+    received_at: datetime
+    """When this process received it (UTC)."""

@@ -1,0 +1,38 @@
+"""What was said (P2 3.3)."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (attrs resolves field types at run time)
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Transcript:
+    """One step of an utterance: an interim text, or the final one.
+
+    `text` is always the whole utterance so far, not a difference.
+    """
+
+    text: str
+    """The utterance so far."""
+    is_final: bool
+    """Whether the utterance is finished. A final is never dropped (D10)."""
+    language: str
+    """Detected language, such as `en` or `en-US`; `auto` when the recogniser did not say."""
+    utterance_id: str | None = None
+    """Same for all interims and the final of one utterance; `None` from recognisers without ids."""
+    speaker_id: str | None = None
+    """Label of the speaker within the recogniser's run, such as `1`; `None` or `0` when unknown."""
+    confidence: float | None = None
+    """0 to 1; finals carry none."""
+    audio_start: float | None = None
+    """Seconds since the recogniser's audio began; `None` on finals, whose times are of another base (P2 3.3)."""
+    audio_end: float | None = None
+    """As `audio_start`, end of the last word."""
+    provider: str | None = None
+    """Recogniser that heard it, such as `soniox`."""
+    sent_at: datetime | None = None
+    """When the cloud sent it (UTC)."""
+    received_at: datetime
+    """When this process received it (UTC)."""
