@@ -1,0 +1,6 @@
+"""What every test shares: Hypothesis measures behaviour, not the speed of the machine."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("mentra_trio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mentra_trio")
