@@ -1,0 +1,120 @@
+"""Where events find the streams that want them: one source, many keys, any number of streams per key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import attrs
+
+from .buffer import Buffer, Gap, StreamStatistics
+
+
+@attrs.frozen(kw_only=True)
+class StreamTotals:
+    """Sums over closed streams; ``received == delivered + coalesced + dropped + discarded``."""
+
+    streams: int = 0
+    received: int = 0
+    delivered: int = 0
+    coalesced: int = 0
+    dropped: int = 0
+    discarded: int = 0
+    """Events unread when their stream was closed by its own user."""
+
+
+@attrs.frozen(kw_only=True)
+class HubStatistics:
+    """Counts of everything that passed through a hub into streams."""
+
+    open: tuple[StreamStatistics, ...]
+    """Open streams in opening order."""
+    closed: StreamTotals
+
+
+@attrs.define(eq=False)
+class Hub:
+    """Publish events by key to the open streams.
+
+    All methods are sync, never block, and belong to one Trio run. `add` and `remove` are for `EventStream`.
+    """
+
+    _on_change: Callable[[], None]
+    """Called after a stream opened or closed. Must not raise."""
+    _routes: dict[Hashable, tuple[Buffer[object], ...]] = attrs.field(
+        init=False, factory=dict[Hashable, tuple[Buffer[object], ...]]
+    )
+    """Open streams by key. The tuples are replaced, never changed, so that `publish` walks a snapshot."""
+    _open: dict[Buffer[object], None] = attrs.field(init=False, factory=dict[Buffer[object], None])
+    """Open streams in opening order."""
+    _closed: StreamTotals = attrs.field(init=False, factory=StreamTotals)
+    _is_ended: bool = attrs.field(init=False, default=False)
+
+    def publish(self, key: Hashable, item: object) -> int:
+        """Offer `item` to every stream open for `key`; return how many took it.
+
+        A stream that filters it out, has overflowed, or has ended does not take it.
+        """
+        buffers = self._routes.get(key)
+        if buffers is None:
+            return 0
+        taken = 0
+        for buffer in buffers:
+            if buffer.offer(item):
+                taken += 1
+        return taken
+
+    def has(self, key: Hashable) -> bool:
+        """Tell whether any stream is open for `key`."""
+        return key in self._routes
+
+    def open_tags(self) -> list[object]:
+        """Return the tags of the open streams in opening order, duplicates included."""
+        return [buffer.tag for buffer in self._open]
+
+    def mark_gap(self, gap: Gap) -> None:
+        """Tell the streams that asked for gaps that events may be missing here."""
+        for buffer in self._open:
+            buffer.offer_gap(gap)
+
+    def end(self) -> None:
+        """End every stream after what it holds, and every later one at once. Idempotent."""
+        self._is_ended = True
+        self._routes.clear()
+        for buffer in self._open:
+            buffer.finish()
+
+    def statistics(self) -> HubStatistics:
+        """Return the counts of the open streams and the sums of the closed ones."""
+        return HubStatistics(open=tuple(buffer.statistics() for buffer in self._open), closed=self._closed)
+
+    def add(self, buffer: Buffer[object]) -> None:
+        """Open `buffer` for its keys."""
+        self._open[buffer] = None
+        if self._is_ended:
+            buffer.finish()
+        else:
+            for key in dict.fromkeys(buffer.keys):
+                self._routes[key] = (*self._routes.get(key, ()), buffer)
+        self._on_change()
+
+    def remove(self, buffer: Buffer[object]) -> None:
+        """Forget `buffer` and keep its counts. Idempotent."""
+        if buffer not in self._open:
+            return
+        del self._open[buffer]
+        for key in buffer.keys:
+            others = tuple(other for other in self._routes.get(key, ()) if other is not buffer)
+            if others:
+                self._routes[key] = others
+            else:
+                self._routes.pop(key, None)
+        counts = buffer.statistics()
+        self._closed = StreamTotals(
+            streams=self._closed.streams + 1,
+            received=self._closed.received + counts.received,
+            delivered=self._closed.delivered + counts.delivered,
+            coalesced=self._closed.coalesced + counts.coalesced,
+            dropped=self._closed.dropped + counts.dropped,
+            discarded=self._closed.discarded + counts.buffered,
+        )
+        self._on_change()

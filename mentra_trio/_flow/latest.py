@@ -1,0 +1,121 @@
+"""`Latest`: a current value that can be read, waited for, and followed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, Self, TypeVar
+
+import attrs
+import trio
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@attrs.define(eq=False)
+class _Cell(Generic[T]):
+    value: T
+    version: int = 0
+    """How often the value has changed."""
+    error: Callable[[], Exception] | None = None
+    """Set when closed: makes what `wait_for` raises."""
+    waiting: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+
+
+@attrs.define(eq=False)
+class Latest(Generic[T_co]):
+    """A read-only view of a value that changes. Any number of tasks may use it."""
+
+    _cell: _Cell[T_co]
+
+    @property
+    def value(self) -> T_co:
+        """The current value. It stays readable when nothing can change it any more."""
+        return self._cell.value
+
+    async def wait_for(self, predicate: Callable[[T_co], bool]) -> T_co:
+        """Wait until `predicate` holds; return the value it held for. One checkpoint if it holds already.
+
+        The predicate runs in the calling task, each time the task sees a change. A value that is replaced
+        before the task runs is not seen. Cancelling loses nothing.
+
+        Raises:
+            SessionError: nothing can change the value any more and the predicate does not hold.
+        """
+        cell = self._cell
+        value = cell.value
+        if predicate(value):
+            await trio.lowlevel.checkpoint()
+            return value
+        while cell.error is None:
+            await cell.waiting.park()
+            value = cell.value
+            if predicate(value):
+                return value
+        await trio.lowlevel.checkpoint()
+        raise cell.error()
+
+    def changes(self) -> LatestChanges[T_co]:
+        """Iterate over changes made after this call, newest only.
+
+        Values that are replaced before the iterating task reads them are skipped, so a value may come again
+        when it changed and changed back in between. The iteration ends when nothing can change the value any
+        more. Nothing needs to be closed.
+        """
+        return LatestChanges(self._cell)
+
+
+@attrs.define(eq=False)
+class LatestChanges(AsyncIterator[T_co]):
+    """Changes of one `Latest`; made by `Latest.changes`. Cancelling a waiting task loses no change."""
+
+    _cell: _Cell[T_co]
+    _seen: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._seen = self._cell.version
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T_co:
+        cell = self._cell
+        await trio.lowlevel.checkpoint()
+        while self._seen == cell.version:
+            if cell.error is not None:
+                raise StopAsyncIteration
+            await cell.waiting.park()
+        self._seen = cell.version
+        return cell.value
+
+
+@attrs.define(eq=False)
+class LatestSource(Generic[T]):
+    """The owner's side of a `Latest`: whoever holds it may change the value. No method blocks."""
+
+    _initial: T
+    latest: Latest[T] = attrs.field(init=False)
+    """The read-only view to hand out."""
+    _cell: _Cell[T] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._cell = _Cell(self._initial)
+        self.latest = Latest(self._cell)
+
+    def set(self, value: T) -> None:
+        """Replace the value and wake whoever waits. An equal value, or one set after `close`, is ignored."""
+        cell = self._cell
+        if cell.error is not None or cell.value == value:
+            return
+        cell.value = value
+        cell.version += 1
+        cell.waiting.unpark_all()
+
+    def close(self, error: Callable[[], Exception]) -> None:
+        """Keep the value for good: waiting tasks raise ``error()``, iterations end.
+
+        Idempotent: the first error stays.
+        """
+        if self._cell.error is None:
+            self._cell.error = error
+            self._cell.waiting.unpark_all()

@@ -1,0 +1,408 @@
+"""`Outbox`: what the writer takes next. Many producers, one writer.
+
+Four kinds of things wait here, and the writer prefers them in this order:
+
+1. control frames, which pass even while the gate is closed; 2. the dirty flag: the state that the writer
+computes itself (which subscriptions are wanted) has changed; 3. lanes, each of which holds the newest of its
+items only and keeps a pace, so that a receiver that cannot follow
+   gets fewer items, not late ones;
+4. the queue, in order.
+
+The gate is open while the peer accepts more than control frames. It decides what a sender waits for: with an
+open gate an item that was queued is on its way; with a closed one nobody knows when or whether, so the sender
+waits until the writer takes the item, and takes it back when it is cancelled.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import math
+from collections.abc import Callable
+from typing import Final, Generic, Literal, TypeVar
+
+import attrs
+import trio
+
+from mentra_trio.errors import LinkDownError
+
+C = TypeVar("C")
+
+
+class Dirty(enum.Enum):
+    """The type of `DIRTY`."""
+
+    DIRTY = "dirty"
+
+
+DIRTY: Final = Dirty.DIRTY
+"""Stands in for an item: the writer computes the newest state and sends that."""
+
+
+class Kind(enum.Enum):
+    """Where an item waited."""
+
+    CONTROL = "control"
+    DIRTY = "dirty"
+    LANE = "lane"
+    QUEUE = "queue"
+
+
+@attrs.frozen(kw_only=True)
+class Outgoing(Generic[C]):
+    """What the writer sends next."""
+
+    kind: Kind
+    item: C | Literal[Dirty.DIRTY]
+    lane: str | None = None
+    """The lane that the item waited in, if it did."""
+    on_written: Callable[[], None] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class OutboxStatistics:
+    """What waits in an outbox, and what became of everything that did."""
+
+    control: int
+    """Control frames that wait."""
+    is_dirty: bool
+    lanes: int
+    """Lanes with an item that waits."""
+    queued: int
+    written_control: int
+    written_dirty: int
+    written_lanes: int
+    written_queue: int
+    coalesced: int
+    """Posts replaced by a newer one before they were taken."""
+    restored: int
+    """Lane items that were made pending again."""
+    withdrawn: int
+    """Items taken back because their sender was cancelled."""
+    refused: int
+    """Items that found no room."""
+    discarded: int
+    """Items that were accepted and then thrown away: unsent at the end, control frames of a lost connection,
+    restored items whose lifetime was over."""
+
+
+@attrs.define(eq=False)
+class _Entry(Generic[C]):
+    item: C
+    on_written: Callable[[], None] | None
+    released: trio.Event | None
+    """Set when the writer took the item or the outbox closed; None when the sender does not wait."""
+    is_taken: bool = False
+
+
+@attrs.frozen(eq=False)
+class _Post(Generic[C]):
+    item: C
+    posted_at: float
+    expires_at: float
+    is_restored: bool = False
+
+
+@attrs.define(eq=False)
+class _Lane(Generic[C]):
+    pending: _Post[C] | None = None
+    last: _Post[C] | None = None
+    """What was sent last, until it is forgotten."""
+    sent_at: float = -math.inf
+    """When the writer last took from the lane, then when it had written that."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Outbox(Generic[C]):
+    """What the writer takes next; see the module for the order and the gate.
+
+    `next`, `mark_written`, the gate, and the lanes' memory are for the one writer and the task that owns the
+    connection; everything else may be used by any task.
+    """
+
+    capacity: int
+    """Most items in the queue, those of waiting senders included."""
+    control_capacity: int = 16
+    """Most control frames that wait: a handshake and a few answers; more means that the writer is stuck."""
+    pace: float = 0.35
+    """Least time between two items of one lane, in seconds."""
+
+    _control: collections.deque[C] = attrs.field(init=False, factory=collections.deque[C])
+    _is_dirty: bool = attrs.field(init=False, default=False)
+    _lanes: dict[str, _Lane[C]] = attrs.field(init=False, factory=dict[str, _Lane[C]])
+    _queue: collections.deque[_Entry[C]] = attrs.field(init=False, factory=collections.deque[_Entry[C]])
+    _is_open: bool = attrs.field(init=False, default=False)
+    _is_writing: bool = attrs.field(init=False, default=False)
+    """The writer has taken something and is not done with it."""
+    _error: Callable[[], Exception] | None = attrs.field(init=False, default=None)
+    _writer: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+    _emptied: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+    _written: dict[Kind, int] = attrs.field(init=False, factory=lambda: dict.fromkeys(Kind, 0))
+    _coalesced: int = attrs.field(init=False, default=0)
+    _restored: int = attrs.field(init=False, default=0)
+    _withdrawn: int = attrs.field(init=False, default=0)
+    _refused: int = attrs.field(init=False, default=0)
+    _discarded: int = attrs.field(init=False, default=0)
+
+    # Producers
+
+    def control(self, item: C) -> None:
+        """Queue a control frame: it goes out before all else, even while the gate is closed. Never blocks.
+
+        Raises:
+            LinkDownError: too many wait; the writer is stuck.
+        """
+        if len(self._control) >= self.control_capacity:
+            self._refused += 1
+            raise LinkDownError(self.control_capacity)
+        self._control.append(item)
+        self._writer.unpark_all()
+
+    def mark_dirty(self) -> None:
+        """Ask the writer to send its own state at its next turn. Never blocks; ignored after `close`."""
+        if self._error is None:
+            self._is_dirty = True
+            self._writer.unpark_all()
+
+    def post(self, lane: str, item: C, *, lifetime: float | None = None) -> None:
+        """Make `item` the newest of `lane`, which replaces one that still waits. Never blocks.
+
+        Lanes are remembered for ever, so their names come from a small fixed set.
+
+        Args:
+            lane: the lane.
+            item: what to send.
+            lifetime: seconds from this call in which `restore_lanes` may send the item again; None: no limit.
+
+        Raises:
+            Exception: what `close` was given.
+        """
+        if self._error is not None:
+            raise self._error()
+        now = trio.current_time()
+        state = self._lanes.setdefault(lane, _Lane())
+        posted_at = now
+        if state.pending is not None:
+            self._coalesced += 1
+            posted_at = state.pending.posted_at
+        state.pending = _Post(item, posted_at, math.inf if lifetime is None else now + lifetime)
+        self._writer.unpark_all()
+
+    async def send(self, item: C, *, on_written: Callable[[], None] | None = None) -> None:
+        """Queue `item`. Return after a checkpoint; with a closed gate, when the writer took the item.
+
+        A call that is cancelled has not sent anything: its item never enters the queue, or is taken back.
+
+        Args:
+            item: what to send.
+            on_written: called, in the writer's task, when the item was written. Must not raise.
+
+        Raises:
+            LinkDownError: the queue is full; raised at once.
+            Exception: what `close` was given, also while waiting.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._error is not None:
+            raise self._error()
+        if len(self._queue) >= self.capacity:
+            self._refused += 1
+            raise LinkDownError(self.capacity)
+        entry = _Entry(item, on_written, None if self._is_open else trio.Event())
+        self._queue.append(entry)
+        self._writer.unpark_all()
+        if entry.released is None:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
+        try:
+            await entry.released.wait()
+        finally:
+            # Not set means cancelled: whoever takes the entry out of the queue sets it.
+            if not entry.released.is_set():
+                self._queue.remove(entry)
+                self._withdrawn += 1
+                self._wake_if_empty()
+        if not entry.is_taken and self._error is not None:
+            raise self._error()
+
+    # The writer
+
+    async def next(self) -> Outgoing[C]:
+        """Wait for what to send next. Cancelling takes nothing out.
+
+        Calling it says that the writer is done with what it took before.
+        """
+        self._is_writing = False
+        self._wake_if_empty()
+        await trio.lowlevel.checkpoint()
+        while (outgoing := self._take()) is None:
+            with trio.move_on_at(self._next_due()):
+                await self._writer.park()
+        self._is_writing = True
+        return outgoing
+
+    def mark_written(self, outgoing: Outgoing[C]) -> None:
+        """Note that the writer has written what it took last."""
+        self._is_writing = False
+        self._written[outgoing.kind] += 1
+        if outgoing.lane is not None:
+            self._lanes[outgoing.lane].sent_at = trio.current_time()
+        if outgoing.on_written is not None:
+            outgoing.on_written()
+        self._wake_if_empty()
+
+    # The connection's owner
+
+    def open_gate(self) -> None:
+        """Let everything pass."""
+        self._is_open = self._error is None
+        self._writer.unpark_all()
+
+    def close_gate(self) -> None:
+        """Let only control frames pass; there is no writer now, or it may not send more."""
+        self._is_open = False
+        self._is_writing = False
+        self._wake_if_empty()
+
+    def discard_control(self) -> int:
+        """Throw away the waiting control frames of a lost connection; return how many there were."""
+        count = len(self._control)
+        self._control.clear()
+        self._discarded += count
+        self._wake_if_empty()
+        return count
+
+    def restore_lanes(self, since: float) -> None:
+        """Make what was last sent on a lane pending again if it was sent at `since` or later.
+
+        A lane where something newer waits is left alone, and so is an item whose lifetime is over. Restoring
+        does not prolong a lifetime: an item that cannot be sent again before its end is thrown away.
+        """
+        now = trio.current_time()
+        for lane in self._lanes.values():
+            if (
+                lane.pending is None
+                and lane.last is not None
+                and lane.sent_at >= since
+                and now < lane.last.expires_at
+            ):
+                lane.pending = attrs.evolve(lane.last, posted_at=now, is_restored=True)
+                self._restored += 1
+        self._writer.unpark_all()
+
+    def forget_lanes(self) -> None:
+        """Forget what was last sent on the lanes; what waits in them stays."""
+        for lane in self._lanes.values():
+            lane.last = None
+
+    def close(self, error: Callable[[], Exception]) -> None:
+        """Throw away what waits, except control frames, and accept only those from here on. Idempotent.
+
+        Senders that wait raise ``error()``, and so do later sends and posts.
+        """
+        if self._error is not None:
+            return
+        self._error = error
+        self._is_open = False
+        self._is_dirty = False
+        for entry in self._queue:
+            if entry.released is None:
+                self._discarded += 1
+            else:
+                entry.released.set()
+        self._queue.clear()
+        for lane in self._lanes.values():
+            if lane.pending is not None:
+                lane.pending = None
+                self._discarded += 1
+        self._wake_if_empty()
+
+    # Everybody
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits and the writer is done with what it took."""
+        return not (
+            self._control
+            or self._is_dirty
+            or self._queue
+            or self._is_writing
+            or any(lane.pending is not None for lane in self._lanes.values())
+        )
+
+    async def wait_empty(self) -> None:
+        """Wait until `is_empty`. Callers set the limit: with a closed gate this may take for ever."""
+        await trio.lowlevel.checkpoint()
+        while not self.is_empty:
+            await self._emptied.park()
+
+    def statistics(self) -> OutboxStatistics:
+        """Return the present counts."""
+        return OutboxStatistics(
+            control=len(self._control),
+            is_dirty=self._is_dirty,
+            lanes=sum(lane.pending is not None for lane in self._lanes.values()),
+            queued=len(self._queue),
+            written_control=self._written[Kind.CONTROL],
+            written_dirty=self._written[Kind.DIRTY],
+            written_lanes=self._written[Kind.LANE],
+            written_queue=self._written[Kind.QUEUE],
+            coalesced=self._coalesced,
+            restored=self._restored,
+            withdrawn=self._withdrawn,
+            refused=self._refused,
+            discarded=self._discarded,
+        )
+
+    def _take(self) -> Outgoing[C] | None:
+        """Take out what is preferred and may go, if there is anything."""
+        if self._control:
+            return Outgoing(kind=Kind.CONTROL, item=self._control.popleft())
+        if not self._is_open:
+            return None
+        if self._is_dirty:
+            self._is_dirty = False
+            return Outgoing(kind=Kind.DIRTY, item=DIRTY)
+        if (outgoing := self._take_from_lane()) is not None:
+            return outgoing
+        if self._queue:
+            entry = self._queue.popleft()
+            entry.is_taken = True
+            if entry.released is not None:
+                entry.released.set()
+            return Outgoing(kind=Kind.QUEUE, item=entry.item, on_written=entry.on_written)
+        return None
+
+    def _take_from_lane(self) -> Outgoing[C] | None:
+        """Take from the lane that has waited longest of those that are due."""
+        now = trio.current_time()
+        best: tuple[float, str, _Lane[C], _Post[C]] | None = None
+        for name, lane in self._lanes.items():
+            post = lane.pending
+            if post is None or now < lane.sent_at + self.pace:
+                continue
+            if post.is_restored and now >= post.expires_at:
+                lane.pending = None
+                self._discarded += 1
+                self._wake_if_empty()
+            elif best is None or post.posted_at < best[0]:
+                best = (post.posted_at, name, lane, post)
+        if best is None:
+            return None
+        _, name, lane, post = best
+        lane.pending = None
+        lane.last = post
+        lane.sent_at = now
+        return Outgoing(kind=Kind.LANE, item=post.item, lane=name)
+
+    def _next_due(self) -> float:
+        """When the next waiting lane becomes due, on the Trio clock."""
+        if not self._is_open:
+            return math.inf
+        return min(
+            (lane.sent_at + self.pace for lane in self._lanes.values() if lane.pending is not None),
+            default=math.inf,
+        )
+
+    def _wake_if_empty(self) -> None:
+        if self._emptied and self.is_empty:
+            self._emptied.unpark_all()
