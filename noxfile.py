@@ -204,9 +204,7 @@ def examples(session: nox.Session) -> None:
     """Play every example's script against the simulator."""
     session.install(".")
     for example in EXAMPLES:
-        session.run(
-            "mentra-trio", "dev", str(example), "--script", str(example.with_suffix(".script")), "--plain"
-        )
+        session.run("mentra-trio", "dev", str(example), "--script", str(example.with_suffix(".script")), "--plain")
 
 
 @nox.session

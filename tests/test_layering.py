@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "_net": ("_wire.webhooks", "config"),
     "_link": ("_flow", "_wire", "models"),
     "managers": ("_link", "_flow", "_wire.outbound", "_wire.streams", "models", "text"),
-    "_runtime": ("_protocol", "_flow", "_wire", "_net.transport", "config", "models"),
+    "_runtime": ("_link", "_protocol", "_flow", "_wire", "_net.transport", "_net.limiter", "config", "models"),
     "session": ("_runtime", "_link", "_flow", "_net.transport", "managers", "config", "models"),
     "server": ("session", "_net", "_wire", "_flow", "config", "models"),
     "simulator": ("_wire", "_net.transport", "_net.serve", "models", "text"),
@@ -120,10 +120,10 @@ def check_external(module: str, layer: str, name: str, *, for_types_only: bool) 
     if any(part.startswith("_") for part in below):
         return f"{name} is private to {root}"
     if root in SEAMS and not is_within(module, *SEAMS[root]):
-        return (
-            f"{root} is imported only by {', '.join(SEAMS[root])}" if SEAMS[root] else f"{root} is not used"
-        )
-    if layer in PURE and root in IMPURE_MODULES and not (root == "random" and for_types_only):
+        return f"{root} is imported only by {', '.join(SEAMS[root])}" if SEAMS[root] else f"{root} is not used"
+    # The type of an injected source of randomness does no harm; calling it without a seed is found below.
+    injected = name == "random.Random" or (root == "random" and for_types_only)
+    if layer in PURE and root in IMPURE_MODULES and not injected:
         return f"{layer} is pure and may not import {root}"
     if layer in PURE and is_within(name, *(f"{m}.{call}" for m in ("uuid", "os") for call in IMPURE_CALLS)):
         return f"{layer} is pure and may not use {name}"
@@ -152,6 +152,8 @@ def check(source: str, module: str, *, is_package: bool = False) -> list[str]:
                 name = ".".join(ast.unparse(node).split(".")[-2:])
                 if name in IMPURE_CALLS or node.attr in IMPURE_CALLS:
                     findings.append((node.lineno, f"{layer} is pure and may not use {name}"))
+            elif isinstance(node, ast.Call) and ast.unparse(node).endswith("Random()"):
+                findings.append((node.lineno, f"{layer} is pure and may not seed randomness itself"))
     return [f"{line}: {reason}" for line, reason in sorted(findings)]
 
 
@@ -174,6 +176,11 @@ def test_the_module_imports_only_what_its_layer_may(module: str, path: Path) -> 
         ("_wire.codec", "import trio", "1: _wire is pure and may not import trio"),
         ("_wire.codec", "from trio.lowlevel import checkpoint", "1: _wire is pure and may not import trio"),
         ("_protocol.backoff", "import random", "1: _protocol is pure and may not import random"),
+        (
+            "_protocol.backoff",
+            "from random import Random\nsource = Random()",
+            "2: _protocol is pure and may not seed randomness itself",
+        ),
         ("_protocol.session", "from time import monotonic", "1: _protocol is pure and may not import time"),
         ("models.audio", "import cattrs", "1: cattrs is imported only by _wire"),
         (
@@ -235,6 +242,7 @@ def test_a_forbidden_import_is_found_with_its_line(module: str, source: str, fin
         ),
         ("_wire.codec", "from datetime import datetime\ndef iso(now: datetime) -> str: ..."),
         ("_protocol.backoff", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import random"),
+        ("_protocol.backoff", "from random import Random\ndef delay(source: Random) -> float: ..."),
         ("_flow.hub", "import trio\nfrom .event_stream import EventStream"),
         ("_net.websocket", "import trio_websocket\nfrom .transport import Transport"),
         ("_net.asgi", "from starlette.routing import Route\nfrom .._wire.webhooks import SessionRequest"),

@@ -37,9 +37,7 @@ UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|NotImplementedError)\b")
 def tracked_files() -> Iterator[Path]:
     """Files under version control, the recordings left out; in an unpacked source distribution, all files."""
     if (ROOT / ".git").exists():
-        listing = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
         paths = (ROOT / name for name in listing.stdout.split("\0") if name)
     else:
         paths = (path for path in ROOT.rglob("*") if not any(part.startswith(".") for part in path.parts))
