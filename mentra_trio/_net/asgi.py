@@ -1,0 +1,168 @@
+"""The HTTP application that the cloud calls: webhooks and health (P1 1, 6).
+
+Routing and reading are here, decisions are not: every route ends in a typed call that the server gave.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import TYPE_CHECKING, cast
+
+import attrs
+import trio
+
+from mentra_trio._wire.webhooks import SessionRequest, StopRequest, decode_webhook
+from mentra_trio.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_logger = logging.getLogger("mentra_trio.server")
+
+MAX_BODY_SIZE = 64 * 2**10
+"""Bytes of a webhook body. Real ones have some 500; hypercorn itself has no limit."""
+
+BODY_TIMEOUT = 10.0
+"""Seconds that a body may take to arrive. The cloud waits no longer than that for the answer (P1 1.3)."""
+
+WEBHOOK_PATHS = ("/webhook", "/api/_mentraos/webhook")
+HEALTH_PATHS = ("/health", "/api/_mentraos/health")
+
+
+@attrs.frozen(kw_only=True)
+class WebhookAnswer:
+    """What the cloud is told about its webhook (D21)."""
+
+    status: int = 200
+    message: str = ""
+    """Why it failed, for the reader of the cloud's log. Unused where it did not fail."""
+
+
+@attrs.frozen(kw_only=True)
+class Health:
+    """What the health check shows (P1 6.1)."""
+
+    package_name: str
+    active_sessions: int
+
+
+def build_app(
+    *,
+    on_webhook: Callable[[SessionRequest | StopRequest], Awaitable[WebhookAnswer]],
+    health: Callable[[], Health],
+) -> Starlette:
+    """Make the ASGI application.
+
+    `on_webhook` runs in the task of the request and answers it; `health` is asked on every check.
+
+    Error handling: an exception of either becomes an answer of 500 and one log record, because the HTTP server would
+    only swallow it. Cancellation passes through.
+    """
+    # Imported here: Starlette takes a third of the time that `import mentra_trio` may take, and the simulator, the
+    # command line and most tests of an app never need it.
+    from starlette.applications import Starlette  # noqa: PLC0415
+    from starlette.exceptions import HTTPException  # noqa: PLC0415
+    from starlette.middleware import Middleware  # noqa: PLC0415
+    from starlette.responses import JSONResponse  # noqa: PLC0415
+    from starlette.routing import Route  # noqa: PLC0415
+
+    def answer(status: int, message: str) -> Response:
+        if status < 300:
+            return JSONResponse({"status": "success"}, status)
+        return JSONResponse({"status": "error", "message": message}, status)
+
+    async def take_webhook(request: Request) -> Response:
+        body = await _read_body(request.receive)
+        if isinstance(body, WebhookAnswer):
+            return answer(body.status, body.message)
+        try:
+            message = decode_webhook(body)
+        except DecodeError as error:
+            return answer(400, f"the webhook cannot be read: {'; '.join(error.paths)}")
+        result = await on_webhook(message)
+        return answer(result.status, result.message)
+
+    async def show_health(_request: Request) -> Response:
+        await trio.lowlevel.checkpoint()
+        now = health()
+        return JSONResponse({"status": "healthy", "app": now.package_name, "activeSessions": now.active_sessions})
+
+    async def explain(_request: Request, error: Exception) -> Response:
+        """Answer what the router refuses: no such path, wrong method."""
+        await trio.lowlevel.checkpoint()
+        refusal = cast("HTTPException", error)  # the handler is registered for this class alone
+        response = answer(refusal.status_code, refusal.detail)
+        response.headers.update(refusal.headers or {})
+        return response
+
+    app = Starlette(
+        routes=[
+            *(Route(path, take_webhook, methods=["POST"]) for path in WEBHOOK_PATHS),
+            *(Route(path, show_health, methods=["GET"]) for path in HEALTH_PATHS),
+        ],
+        middleware=[Middleware(_guard, refuse=lambda: answer(500, "internal error"))],
+        exception_handlers={HTTPException: explain},
+    )
+    app.router.redirect_slashes = False  # the cloud does not follow a redirect of a POST
+    return app
+
+
+async def _read_body(receive: Receive) -> bytes | WebhookAnswer:
+    """Read a body up to the limit, whatever length the client announced. An answer where there is none to read."""
+    body = bytearray()
+    with trio.move_on_after(BODY_TIMEOUT):
+        while True:
+            event = await receive()
+            if event["type"] != "http.request":
+                return WebhookAnswer(status=400, message="the body ended early")
+            body += event.get("body", b"")
+            if len(body) > MAX_BODY_SIZE:
+                return WebhookAnswer(status=413, message=f"the body has more than {MAX_BODY_SIZE} bytes")
+            if not event.get("more_body", False):
+                return bytes(body)
+    return WebhookAnswer(status=408, message=f"the body took longer than {BODY_TIMEOUT:g} s to arrive")
+
+
+def _guard(app: ASGIApp, *, refuse: Callable[[], Response]) -> ASGIApp:
+    """Middleware that answers 500 for any exception below it, and writes the one log record about it."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ASYNC910 - below it checkpoints
+        is_answered = scope["type"] != "http"
+        has_failed = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await app(scope, receive, watched_send)
+        except* Exception as group:
+            has_failed = True
+            # Logged here and not below: a group that also holds a cancellation leaves the function after this block.
+            # Texts of exceptions may hold ids, so they are for DEBUG only (D23).
+            details = group if _logger.isEnabledFor(logging.DEBUG) else None
+            _logger.error("a request failed\n%s", "\n".join(_outline(group)), exc_info=details)  # noqa: TRY400
+        if has_failed and not is_answered:
+            await refuse()(scope, receive, send)
+
+    return guarded
+
+
+def _outline(error: BaseException) -> Iterator[str]:
+    """Give the traceback of an exception, without the texts of exceptions."""
+    if isinstance(error, BaseExceptionGroup):
+        # `isinstance` cannot tell the type argument.
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _outline(each)
+        return
+    if error.__cause__ is not None:
+        yield from _outline(error.__cause__)
+        yield "which led to"
+    yield "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
