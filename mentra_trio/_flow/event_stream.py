@@ -88,9 +88,7 @@ class EventStream(Generic[T_co]):
 
     async def __aenter__(self) -> Self:
         if self._run is not None or self._buffer.ending is not None:
-            raise RuntimeError(
-                f"stream {self._buffer.name!r} was used before; ask its source for another one"
-            )
+            raise RuntimeError(f"stream {self._buffer.name!r} was used before; ask its source for another one")
         await trio.lowlevel.checkpoint()
         self._open()
         return self

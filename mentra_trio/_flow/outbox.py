@@ -279,12 +279,7 @@ class Outbox(Generic[C]):
         """
         now = trio.current_time()
         for lane in self._lanes.values():
-            if (
-                lane.pending is None
-                and lane.last is not None
-                and lane.sent_at >= since
-                and now < lane.last.expires_at
-            ):
+            if lane.pending is None and lane.last is not None and lane.sent_at >= since and now < lane.last.expires_at:
                 lane.pending = attrs.evolve(lane.last, posted_at=now, is_restored=True)
                 self._restored += 1
         self._writer.unpark_all()

@@ -51,6 +51,9 @@ async def open_services() -> AsyncGenerator[trio.Nursery, None]:
 
 async def _hold(task_status: trio.TaskStatus[trio.Nursery]) -> None:  # noqa: ASYNC114  # started only above
     async with trio.open_nursery() as services:
+        # A task that was cancelled stays in the scope that called `start`, in spite of `started()`; shielded,
+        # it would never end. There is no checkpoint between this check and `started()`.
+        await trio.lowlevel.checkpoint_if_cancelled()
         # Ends: `open_services` cancels this scope in its `finally`.
         services.cancel_scope.shield = True
         task_status.started(services)
