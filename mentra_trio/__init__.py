@@ -1,1 +1,71 @@
-"""MentraOS apps in Trio."""
+"""Apps for smart glasses that run MentraOS, in Trio.
+
+Start here: `MiniAppServer` is your app; its session handler gets a `MentraSession`.
+
+What you meet on the way: `EventStream` (events, `async for`), `Latest` (a current value with its changes), the values in
+`mentra_trio.models`, and the errors in `mentra_trio.errors`, whose tree is printed there.
+
+Try an app without glasses: `mentra-trio dev app.py`.
+"""
+
+from ._flow import EventStream as EventStream
+from ._flow import Gap as Gap
+from ._flow import Latest as Latest
+from ._runtime import SessionStatistics as SessionStatistics
+from ._version import __version__ as __version__
+from .config import RestartPolicy as RestartPolicy
+from .config import SessionConfig as SessionConfig
+from .errors import CloudRefusedError as CloudRefusedError
+from .errors import ConfigError as ConfigError
+from .errors import LinkDownError as LinkDownError
+from .errors import MentraError as MentraError
+from .errors import RequestTimedOutError as RequestTimedOutError
+from .errors import SessionClosedError as SessionClosedError
+from .errors import SlowConsumerError as SlowConsumerError
+from .models import AudioChunk as AudioChunk
+from .models import ButtonPress as ButtonPress
+from .models import Capabilities as Capabilities
+from .models import DeviceState as DeviceState
+from .models import HeadMove as HeadMove
+from .models import LinkState as LinkState
+from .models import RawEvent as RawEvent
+from .models import RawMessage as RawMessage
+from .models import SettingChange as SettingChange
+from .models import StopKind as StopKind
+from .models import StopReason as StopReason
+from .models import SystemSettings as SystemSettings
+from .models import Transcript as Transcript
+from .server import MiniAppServer as MiniAppServer
+from .session import MentraSession as MentraSession
+
+__all__ = [
+    "AudioChunk",
+    "ButtonPress",
+    "Capabilities",
+    "CloudRefusedError",
+    "ConfigError",
+    "DeviceState",
+    "EventStream",
+    "Gap",
+    "HeadMove",
+    "Latest",
+    "LinkDownError",
+    "LinkState",
+    "MentraError",
+    "MentraSession",
+    "MiniAppServer",
+    "RawEvent",
+    "RawMessage",
+    "RequestTimedOutError",
+    "RestartPolicy",
+    "SessionClosedError",
+    "SessionConfig",
+    "SessionStatistics",
+    "SettingChange",
+    "SlowConsumerError",
+    "StopKind",
+    "StopReason",
+    "SystemSettings",
+    "Transcript",
+    "__version__",
+]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp as ASGIApp
+    from starlette.types import Message, Receive, Scope, Send
 
 _logger = logging.getLogger("mentra_trio.server")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import enum
 from collections.abc import Mapping  # noqa: TC003  (cattrs resolves field types at run time)
 from typing import ClassVar, Generic, TypeVar
@@ -63,9 +64,14 @@ class Request(Command, Generic[R]):
     FAMILY: ClassVar[Family] = Family.OTHER
     LIMIT: ClassVar[float]
 
-    def accept(self, fields: Mapping[str, object]) -> R | None:
+    @property
+    def family(self) -> Family:
+        """Which requests fail together with this one."""
+        return self.FAMILY
+
+    @abc.abstractmethod
+    def accept(self, message: Mapping[str, object], /) -> R | None:
         """Read the answer from a message of the cloud; `None` when it answers something else."""
-        raise TypeError(type(self).__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -133,7 +139,8 @@ class DisplayEvent(Command):
     TYPE: ClassVar[str] = "display_event"
 
     layout: Layout
-    view: str = "main"
+    view: str
+    """`main`, always: the cloud rewrites an app's `dashboard` to it, and the phone ignores an event without it."""
     duration: float | None = None
     """Seconds until the cloud clears it (`durationMs` on the wire); `None` until it is replaced."""
 

@@ -110,6 +110,10 @@ _READERS: dict[str, Callable[[StreamEvent, JsonObject, datetime], Payload]] = {
 }
 
 
+READABLE = frozenset(_READERS)
+"""Stream kinds that have a typed value."""
+
+
 def read_payload(base: str, event: StreamEvent, received_at: datetime) -> Payload:
     """Read the event of a stream kind. Raises `DecodeError`; `KeyError` for a kind that has no typed value."""
     reader = _READERS[base]

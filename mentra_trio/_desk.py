@@ -1,0 +1,223 @@
+"""The desk: which session a webhook call concerns, and what to answer (P1 1.5, 1.6; D17, D21).
+
+`session_request`s of one session id are served one at a time; one that comes while another is served joins it, and the
+latest URL wins. A `stop_request` never waits: it also ends a start that is under way.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+from random import Random
+
+import attrs
+import trio
+
+from ._net.asgi import WebhookAnswer
+from ._net.hosts import HostPolicy
+from ._net.limiter import ConnectLimiter
+from ._net.transport import CloudUrl, Connector
+from ._runtime import LinkRuntime
+from ._version import __version__
+from ._wire.webhooks import SessionRequest, StopRequest
+from .config import AppConfig, SessionConfig
+from .errors import HandshakeError, HostNotAllowedError, SessionClosedError
+from .models.session import LinkState, StopKind, StopReason
+from .session import MentraSession, SessionHandler, StopHandler, run_session
+
+log = logging.getLogger("mentra_trio.server")
+
+SDK_VERSION = f"3.0.0-trio.{__version__}"
+"""The cloud reads the major number and treats 3 as able to reconnect (P1 2.3)."""
+_OK = WebhookAnswer(status=HTTPStatus.OK)
+_STOPPING = WebhookAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, message="The app server is stopping")
+
+
+@attrs.define(eq=False)
+class _Running:
+    """A session whose tasks run."""
+
+    session: MentraSession
+    runtime: LinkRuntime
+
+
+@attrs.define(eq=False)
+class _Start:
+    """A `session_request` that is being served."""
+
+    answered: trio.Event = attrs.field(factory=trio.Event)
+    answer: WebhookAnswer = _STOPPING
+
+
+@attrs.define(eq=False)
+class _Slot:
+    """All that concerns one session id."""
+
+    running: _Running | None = None
+    """The run that counts. An older one may still be in its grace, without a link (D7)."""
+    start: _Start | None = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Desk:
+    """Starts, redirects and stops the sessions of one app while it runs."""
+
+    services: trio.Nursery
+    """Where session tasks live; its owner is `MiniAppServer.running`, which outlives the desk."""
+    app: AppConfig
+    config: SessionConfig
+    hosts: HostPolicy
+    connector: Connector
+    limiter: ConnectLimiter
+    handler: SessionHandler
+    on_stop: Callable[[], StopHandler | None]
+    random: Random
+
+    _slots: dict[str, _Slot] = attrs.field(init=False, factory=dict[str, _Slot])
+    _is_stopping: bool = attrs.field(init=False, default=False)
+    _tasks: int = attrs.field(init=False, default=0)
+    _idle: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+
+    def sessions(self) -> list[MentraSession]:
+        """List the sessions that go on."""
+        return [
+            slot.running.session
+            for slot in self._slots.values()
+            if slot.running is not None and slot.running.runtime.is_live and slot.running.runtime.ready.is_set()
+        ]
+
+    async def answer(self, request: SessionRequest | StopRequest) -> WebhookAnswer:
+        """Serve a webhook call. Never raises for what the caller did."""
+        match request:
+            case StopRequest():
+                return self._stop(request)
+            case SessionRequest():
+                return await self._serve(request)
+
+    def stop(self) -> None:
+        """Refuse new sessions and end all others, as a server that stops. Never blocks."""
+        self._is_stopping = True
+        for slot in self._slots.values():
+            if slot.running is not None:
+                slot.running.runtime.finish(StopReason(StopKind.SERVER_STOPPED))
+
+    async def wait_idle(self) -> None:
+        """Wait until no session task is left. Callers set the limit."""
+        while self._tasks:
+            await self._idle.park()
+
+    def _stop(self, request: StopRequest) -> WebhookAnswer:
+        slot = self._slots.get(request.session_id)
+        if slot is not None and slot.running is not None:
+            slot.running.runtime.finish(StopReason(StopKind.STOP_REQUESTED, request.reason))
+        # Answered at once: the cloud's stop waits for it without a limit (P1 1.5).
+        return _OK
+
+    async def _serve(self, request: SessionRequest) -> WebhookAnswer:
+        try:
+            url = self.hosts.check(request.url)
+        except HostNotAllowedError as error:
+            log.warning("a webhook was refused: %s", error)
+            return WebhookAnswer(status=HTTPStatus.FORBIDDEN, message=str(error))
+        if self._is_stopping:
+            return _STOPPING
+        slot = self._slots.setdefault(request.session_id, _Slot())
+        if slot.start is not None:
+            return await self._join(slot, slot.start, url)
+        start = slot.start = _Start()
+        try:
+            with trio.move_on_after(self.config.start_timeout):
+                start.answer = await self._start(slot, request, url)
+            if start.answer is _STOPPING and not self._is_stopping:
+                start.answer = WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message="The cloud did not acknowledge the session in time")
+                if slot.running is not None and not slot.running.runtime.ready.is_set():
+                    slot.running.runtime.finish(StopReason(StopKind.LINK_LOST, "no ack in time"))
+            return start.answer
+        finally:
+            slot.start = None
+            start.answered.set()
+            self._forget(request.session_id)
+
+    async def _join(self, slot: _Slot, start: _Start, url: CloudUrl) -> WebhookAnswer:
+        running = slot.running
+        if running is not None and running.runtime.url != url:
+            running.runtime.redirect(url)
+        await start.answered.wait()
+        return start.answer
+
+    async def _start(self, slot: _Slot, request: SessionRequest, url: CloudUrl) -> WebhookAnswer:
+        running = slot.running
+        if running is not None and running.runtime.is_live:
+            # No stop came in between, so this is the same logical session on its way back (D17).
+            running.runtime.redirect(url)
+        else:
+            if running is not None:
+                # Its grace goes on beside the new run, without a link (D7).
+                with trio.move_on_after(self.config.close_timeout):
+                    await running.runtime.aclose()
+            running = slot.running = self._open(request, url)
+        try:
+            await running.runtime.link_state.wait_for(_is_decided)
+        except SessionClosedError:
+            pass
+        return self._outcome(running.runtime)
+
+    def _open(self, request: SessionRequest, url: CloudUrl) -> _Running:
+        runtime = LinkRuntime(
+            session_id=request.session_id,
+            user_id=request.user_id,
+            package_name=self.app.package_name,
+            api_key=self.app.api_key,
+            sdk_version=SDK_VERSION,
+            url=url,
+            connector=self.connector,
+            limiter=self.limiter,
+            config=self.config,
+            random=self.random,
+            run_id=secrets.token_hex(4),
+        )
+        running = _Running(MentraSession(runtime), runtime)
+        self._tasks += 1
+        self.services.start_soon(self._run, request.session_id, running)
+        return running
+
+    async def _run(self, session_id: str, running: _Running) -> None:
+        """Run a session behind a bulkhead: whatever happens in there, the server and the others go on."""
+        runtime = running.runtime
+        try:
+            await run_session(running.session, runtime, self.handler, self.on_stop(), self.config)
+        except* Exception as group:
+            log.error("[%s] the session failed: this is a bug in mentra_trio", runtime.run_id, exc_info=group)
+        finally:
+            self._tasks -= 1
+            if not self._tasks:
+                self._idle.unpark_all()
+            slot = self._slots.get(session_id)
+            if slot is not None and slot.running is running:
+                slot.running = None
+                self._forget(session_id)
+            log.info("[%s] ended: %s", runtime.run_id, runtime.stop_reason)
+
+    def _forget(self, session_id: str) -> None:
+        slot = self._slots.get(session_id)
+        if slot is not None and slot.running is None and slot.start is None:
+            del self._slots[session_id]
+
+    def _outcome(self, runtime: LinkRuntime) -> WebhookAnswer:
+        reason = runtime.stop_reason
+        if reason is None:
+            return _OK
+        if reason.kind is StopKind.STOP_REQUESTED:
+            # Stopped while it started. Anything but success would make the cloud ask again (P1 1.3).
+            return _OK
+        if reason.kind is StopKind.SERVER_STOPPED:
+            return _STOPPING
+        error = runtime.error
+        text = f"The cloud refused the session: {error.code}" if isinstance(error, HandshakeError) else "No session with the cloud"
+        return WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message=text)
+
+
+def _is_decided(state: LinkState) -> bool:
+    return state in (LinkState.CONNECTED, LinkState.CLOSED)

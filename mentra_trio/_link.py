@@ -1,0 +1,101 @@
+"""What managers may ask of a session: five verbs. Implemented by the runtime, and by a fake for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Generic, Protocol, TypeVar
+
+import attrs
+
+from ._flow import EventStream, Latest, Overflow
+from ._wire.outbound import Command, Request
+from ._wire.streams import Subscription
+from .models.device import Capabilities, DeviceState
+from .models.settings import SystemSettings
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@attrs.frozen(kw_only=True)
+class StreamSpec(Generic[T]):
+    """A stream that can be opened: what to subscribe, what arrives, and what happens to a slow consumer."""
+
+    name: str
+    """How messages and statistics call it."""
+    keys: tuple[Hashable, ...]
+    """Hub keys under which the runtime publishes values of type T."""
+    subscriptions: tuple[Subscription, ...] = ()
+    """What the cloud has to be told; nothing for what it sends unasked."""
+    capacity: int
+    """Unread items that the stream holds."""
+    overflow: Overflow
+    """What happens beyond that."""
+    coalesce_key: Callable[[T], Hashable | None] | None = None
+    """For `Overflow.COALESCE`: items with the same key replace each other while unread; `None` is never dropped."""
+    where: Callable[[T], bool] | None = None
+    """Which of the published values this stream wants."""
+
+
+@attrs.frozen(kw_only=True)
+class SessionState:
+    """What the cloud keeps telling, newest value only."""
+
+    device: Latest[DeviceState]
+    capabilities: Latest[Capabilities | None]
+    settings: Latest[Mapping[str, object]]
+    system: Latest[SystemSettings]
+
+
+class Link(Protocol):
+    """The session as managers see it."""
+
+    @property
+    def state(self) -> SessionState:
+        """Current values with their changes."""
+        ...
+
+    def subscribe(self, spec: StreamSpec[T]) -> EventStream[T]:
+        """Make an unopened stream; opening it subscribes, closing it unsubscribes. Never blocks."""
+        ...
+
+    def post(self, lane: str, command: Command, *, lifetime: float | None = None) -> None:
+        """Put the newest state into a paced lane. Never blocks; an unsent older one is replaced and counted (D9).
+
+        `lifetime` is how many seconds the state stays true, for sending it again after a lost connection.
+
+        Raises:
+            SessionClosedError: the session is over.
+        """
+        ...
+
+    async def send(self, command: Command) -> None:
+        """Queue a command: at once while the link is up, otherwise when the writer takes it (D9).
+
+        Cancelling withdraws a command that still waits.
+
+        Raises:
+            LinkDownError: too many commands are waiting.
+            SessionClosedError: the session is over.
+        """
+        ...
+
+    def raw(self, name: str, fields: Mapping[str, object]) -> Command:
+        """Make a command of fields that are spelled by hand, stamped with the envelope.
+
+        Raises:
+            ValueError, TypeError: JSON cannot hold the fields.
+        """
+        ...
+
+    async def call(self, request: Request[R]) -> R:
+        """Send a request and wait for its answer, for at most its `LIMIT` seconds from the write (D9).
+
+        Cancelling withdraws the request if it was not written yet; a later answer is then ignored.
+
+        Raises:
+            CloudRefusedError: the cloud said no.
+            RequestTimedOutError: no answer in time.
+            LinkDownError, SessionClosedError: as `send`.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Decisions about a session. Pure: no Trio, no clock, no randomness of its own; time and chance are arguments."""

@@ -1,0 +1,286 @@
+"""The life of a session on the wire, as decisions (P1 2, 3.4).
+
+`SessionProtocol` is told what happens (a socket opened, a message arrived, the socket was lost, a time limit passed) and
+answers with effects: what to send, how long to wait, when it is over. It never waits, reads no clock and draws no
+chance: `now` is an argument, the delays come from an injected `Backoff`.
+
+::
+
+                     opened                 ack
+    DISCONNECTED ──────────────► HANDSHAKE ─────► ACTIVE
+         ▲  ▲                     │  ▲  │deferred   │
+         │  │ lost, no ack        │  │  ▼           │ lost
+         │  └─────────────────────┘  PARKED ──ack──►│
+         └──────────────────────────────────────────┘
+    any state ── app_stopped, a permanent refusal, stop ──► CLOSED   (never left)
+
+The two invariants that the tests hold against every sequence of inputs: nothing but the handshake is sent before the
+ack, and nothing leads out of CLOSED.
+
+The first message of a socket is `tpa_connection_init` for a session that the cloud has asked for by webhook (P1 1.6:
+always), and `reconnect` for one that goes on by itself. Which of the two is a decision of this machine.
+"""
+
+from __future__ import annotations
+
+import enum
+from http import HTTPStatus
+
+import attrs
+
+from .._wire.inbound import AppStopped, ConnectionAck, ConnectionRefused, ReconnectDeferred, ReconnectRejected
+from .._wire.outbound import Command, ConnectionInit, Family, Reconnect
+from ..errors import CloudRefusedError, ConnectFailedError, HandshakeError, LinkLostError, MentraError
+from ..models.session import StopKind, StopReason
+from .backoff import Backoff
+from .refusals import (
+    PERMANENT_CLOSES,
+    PERMANENT_REFUSALS,
+    PERMANENT_REJECTIONS,
+    SUPERSEDED,
+    UNKNOWN_SESSION_CLOSES,
+    failed_families,
+)
+
+LONGEST_PARK = 300.0
+"""Most seconds that this side stays parked, whatever the cloud asks for; it asks for 30 (P1 2.6)."""
+
+
+class Phase(enum.Enum):
+    """Where the session stands."""
+
+    DISCONNECTED = enum.auto()
+    HANDSHAKE = enum.auto()
+    ACTIVE = enum.auto()
+    PARKED = enum.auto()
+    CLOSED = enum.auto()
+
+
+@attrs.frozen
+class Send:
+    """Send a handshake message, ahead of everything else."""
+
+    command: Command
+
+
+@attrs.frozen(kw_only=True)
+class Ready:
+    """The cloud has taken this socket: apply what the ack tells, let commands pass, send the subscriptions."""
+
+    ack: ConnectionAck
+    is_fresh: bool
+    """The cloud began the app anew (an init was acknowledged), so what the display showed is gone."""
+    is_first: bool
+    """The first ack of the session: the handler may start."""
+
+
+@attrs.frozen
+class Park:
+    """Keep the socket, hold commands back, and wait for an ack."""
+
+    seconds: float
+
+
+@attrs.frozen
+class FailCalls:
+    """Requests of these families have failed."""
+
+    families: frozenset[Family]
+    error: CloudRefusedError
+
+
+@attrs.frozen
+class Retry:
+    """Give up this socket, wait, and open another."""
+
+    seconds: float
+
+
+@attrs.frozen
+class Log:
+    """Something odd that costs nothing; one record."""
+
+    text: str
+
+
+@attrs.frozen
+class End:
+    """The session is over. With an error when nobody asked for it."""
+
+    reason: StopReason
+    error: MentraError | None = None
+
+
+Effect = Send | Ready | Park | FailCalls | Retry | Log | End
+ControlMessage = ConnectionAck | ConnectionRefused | ReconnectRejected | ReconnectDeferred | AppStopped
+"""What concerns the life of the session. Everything else goes straight to its consumers."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class SessionProtocol:
+    """The machine of one logical session (D17)."""
+
+    init: ConnectionInit
+    backoff: Backoff
+    give_up_after: float = 120.0
+    """Seconds without an ack after which reconnecting ends (D20)."""
+    healthy_after: float = 60.0
+    """Seconds with an ack after which the back-off begins anew (D20)."""
+
+    phase: Phase = attrs.field(init=False, default=Phase.DISCONNECTED)
+    _is_known: bool = attrs.field(init=False, default=False)
+    """The cloud has acknowledged this session at least once."""
+    _must_init: bool = attrs.field(init=False, default=True)
+    """The next socket begins with an init."""
+    _is_init: bool = attrs.field(init=False, default=True)
+    """This socket began with an init."""
+    _has_retried_init: bool = attrs.field(init=False, default=False)
+    _has_failed_request: bool = attrs.field(init=False, default=False)
+    """A request was refused on this socket, so the close 1008 that follows says nothing about the connection."""
+    _acked_at: float | None = attrs.field(init=False, default=None)
+    _down_since: float | None = attrs.field(init=False, default=None)
+
+    def opened(self) -> list[Effect]:
+        """Tell that a socket is open."""
+        if self.phase is Phase.CLOSED:
+            return []
+        self.phase = Phase.HANDSHAKE
+        self._is_init = self._must_init
+        self._has_failed_request = False
+        return [Send(self.init if self._is_init else Reconnect(sdk_version=self.init.sdk_version))]
+
+    def receive(self, message: ControlMessage, now: float) -> list[Effect]:
+        """Tell that a control message arrived."""
+        if self.phase in (Phase.CLOSED, Phase.DISCONNECTED):
+            return []
+        match message:
+            case ConnectionAck():
+                return self._acknowledged(message, now)
+            case ReconnectDeferred():
+                self.phase = Phase.PARKED
+                return [Park(min(max(message.timeout, 0.0), LONGEST_PARK))]
+            case AppStopped():
+                return self._end(StopKind.STOPPED_BY_CLOUD, message.reason or "app_stopped")
+            case ReconnectRejected():
+                return self._rejected(message, now)
+            case ConnectionRefused():
+                return self._refused(message, now)
+
+    def lost(self, code: int, reason: str, now: float) -> list[Effect]:
+        """Tell that the socket is gone, with the close code and reason; 1006 without a close frame."""
+        if self.phase is Phase.CLOSED:
+            return []
+        if (code, reason) in PERMANENT_CLOSES:
+            return self._end(StopKind.STOPPED_BY_CLOUD, reason)
+        if code == SUPERSEDED:
+            # Another process of this app has parked a newer socket; two that keep replacing each other help nobody.
+            return self._end(StopKind.STOPPED_BY_CLOUD, reason or "superseded")
+        if (code, reason) in UNKNOWN_SESSION_CLOSES and self.phase is Phase.HANDSHAKE:
+            return self._init_anew(code=str(code), text=reason)
+        if self.phase is Phase.ACTIVE and code == 1008 and self._has_failed_request:
+            self._disconnected(now)
+            return [Retry(self.backoff.quick())]
+        return self._retry(now, f"the connection was closed with code {code} {reason}".rstrip())
+
+    def connect_failed(self, error: ConnectFailedError, now: float) -> list[Effect]:
+        """Tell that no socket could be opened."""
+        if self.phase is Phase.CLOSED:
+            return []
+        if not self._is_known:
+            # The cloud repeats its webhook after a second (P1 1.3), so failing fast is the better retry.
+            return self._end(StopKind.LINK_LOST, "connect failed", error)
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            # The upgrade itself was refused for want of credentials (P1 2.1).
+            return self._end(StopKind.REFUSED, "401", HandshakeError("401", str(error)))
+        return self._retry(now, str(error))
+
+    def ack_timed_out(self, now: float) -> list[Effect]:
+        """Tell that the socket is open, but no answer to the handshake came in time."""
+        if self.phase is not Phase.HANDSHAKE:
+            return []
+        if not self._is_known:
+            return self._end(StopKind.LINK_LOST, "no ack", LinkLostError("the cloud did not answer the handshake in time"))
+        return self._retry(now, "the cloud did not answer the handshake in time")
+
+    def park_timed_out(self) -> list[Effect]:
+        """Tell that the cloud kept the parked socket longer than it said it would."""
+        if self.phase is not Phase.PARKED:
+            return []
+        return self._end(StopKind.LINK_LOST, "park timed out", LinkLostError("the cloud did not bring the session back"))
+
+    def redirected(self) -> None:
+        """Tell that a webhook asked for the session anew: whatever was, the next socket begins with an init (P1 1.6)."""
+        if self.phase is not Phase.CLOSED:
+            self.phase = Phase.DISCONNECTED
+            self._must_init = True
+            self._has_retried_init = False
+            self._down_since = None
+            self.backoff.reset()
+
+    def stop(self) -> None:
+        """Tell that this side ends the session."""
+        self.phase = Phase.CLOSED
+
+    def _acknowledged(self, ack: ConnectionAck, now: float) -> list[Effect]:
+        is_first = not self._is_known
+        # A second ack on a live socket only brings news; the display was not reset.
+        is_fresh = self._is_init and self.phase is not Phase.ACTIVE
+        self.phase = Phase.ACTIVE
+        self._is_known = True
+        self._must_init = False
+        self._has_retried_init = False
+        self._acked_at = now
+        self._down_since = None
+        return [Ready(ack=ack, is_fresh=is_fresh, is_first=is_first)]
+
+    def _rejected(self, message: ReconnectRejected, now: float) -> list[Effect]:
+        if message.code in PERMANENT_REJECTIONS:
+            return self._end(
+                StopKind.REFUSED, message.code, HandshakeError(message.code, message.message or "reconnect rejected")
+            )
+        # The cloud is closing this socket, so an init on it would be lost (P1 2.6): take a new one, once. Codes that
+        # nobody has seen yet are treated alike.
+        return self._init_anew(code=message.code, text=message.message)
+
+    def _refused(self, message: ConnectionRefused, now: float) -> list[Effect]:
+        if self.phase is Phase.ACTIVE:
+            # After the handshake this message means "a request failed", and does not say which (P3 0.4).
+            self._has_failed_request = True
+            error = CloudRefusedError(message.code, message.message)
+            return [FailCalls(failed_families(message.code, message.message), error)]
+        if message.code == "SESSION_NOT_FOUND":
+            if self.phase is Phase.PARKED:
+                return [Log("the cloud has no session for something that was sent while parked")]
+            return self._init_anew(code=message.code, text=message.message)
+        if message.code in PERMANENT_REFUSALS:
+            return self._end(StopKind.REFUSED, message.code, HandshakeError(message.code, message.message))
+        return self._retry(now, f"the cloud answered the handshake with {message.code}: {message.message}")
+
+    def _init_anew(self, *, code: str, text: str) -> list[Effect]:
+        """Try an init on a new socket at once, but only once until the next ack."""
+        if self._has_retried_init:
+            return self._end(StopKind.REFUSED, code, HandshakeError(code, text))
+        self._has_retried_init = True
+        self._must_init = True
+        self.phase = Phase.DISCONNECTED
+        return [Retry(self.backoff.quick())]
+
+    def _retry(self, now: float, why: str) -> list[Effect]:
+        self._disconnected(now)
+        down_since = now if self._down_since is None else self._down_since
+        if now - down_since >= self.give_up_after:
+            error = LinkLostError(f"no connection for {now - down_since:.0f} s; at last {why}")
+            return self._end(StopKind.LINK_LOST, why, error)
+        return [Retry(self.backoff.next())]
+
+    def _disconnected(self, now: float) -> None:
+        self.phase = Phase.DISCONNECTED
+        if self._acked_at is not None and now - self._acked_at >= self.healthy_after:
+            self.backoff.reset()
+        self._acked_at = None
+        if self._down_since is None:
+            self._down_since = now
+
+    def _end(self, kind: StopKind, detail: str, error: MentraError | None = None) -> list[Effect]:
+        self.phase = Phase.CLOSED
+        return [End(StopReason(kind, detail), error)]

@@ -1,0 +1,69 @@
+"""Which subscriptions the cloud is told, and which transcripts reach which stream (P1 4, P2 3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from .._wire.streams import (
+    AUTO,
+    PlainSubscription,
+    StreamName,
+    Subscription,
+    TranscriptionSubscription,
+    transcription_name,
+)
+
+SYSTEM_SETTINGS = "augmentos:*"
+"""Always subscribed: without it the cloud sends no changes of the system settings, such as the time zone (P1 5.3)."""
+
+
+def wanted_list(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
+    """Give the full list for `subscription_update`: no doubles, one string a language with the hints of all its streams.
+
+    The order is that of the first stream of each kind (P1 4.2: it decides nothing else).
+    """
+    names: dict[str, None] = {}
+    hints: dict[str, frozenset[str]] = {}
+    for subscription in subscriptions:
+        match subscription:
+            case PlainSubscription(name):
+                names[name] = None
+            case TranscriptionSubscription():
+                names[f"transcription:{subscription.language}"] = None
+                known = hints.get(subscription.language, frozenset())
+                hints[subscription.language] = known | subscription.hints
+    names[SYSTEM_SETTINGS] = None
+    spelled = {f"transcription:{language}": transcription_name(language, wanted) for language, wanted in hints.items()}
+    # A raw stream may name the language stream with options of its own; one string a language wins (P2 3.6, T9).
+    return tuple(
+        dict.fromkeys(spelled.get(name.partition("?")[0], name) for name in names)
+    )
+
+
+@attrs.define(eq=False)
+class TranscriptRouter:
+    """Sends each transcript to the streams opened for its language, once (D19).
+
+    The cloud also hands over what other apps subscribed: an `auto` stream gets copies of every other language stream
+    of the wearer (P2 3.5). They are taken only while no event named `auto` has come over this connection, since before
+    that they may be all there is.
+    """
+
+    _has_heard_auto: bool = attrs.field(init=False, default=False)
+
+    def connected(self) -> None:
+        """Begin a connection."""
+        self._has_heard_auto = False
+
+    def route(self, name: StreamName, is_open: Callable[[str], bool]) -> str | None:
+        """Give the hub key for a transcript of this stream name, or `None` when it is another app's copy."""
+        language = name.language
+        if language == AUTO:
+            self._has_heard_auto = True
+        key = name.identity
+        if is_open(key):
+            return key
+        auto = f"transcription:{AUTO}"
+        return auto if not self._has_heard_auto and is_open(auto) else None

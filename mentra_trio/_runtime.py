@@ -1,0 +1,840 @@
+"""The link of one session: connects, reads, writes, keeps alive, reconnects. It executes what `_protocol` decides.
+
+One task reads, one writes, one keeps alive, for each socket; user code runs in none of them. The reader never waits for
+a consumer: events go into bounded streams, so that the peer's pings are answered however slow the app is (T2). Only the
+writer touches the sending side, because a write that is cancelled half-way garbles the connection for everybody (T1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import logging
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import TypeVar, assert_never
+
+import attrs
+import trio
+
+from ._flow import (
+    DIRTY,
+    EventStream,
+    Gap,
+    Hub,
+    HubStatistics,
+    Latest,
+    LatestSource,
+    Outbox,
+    OutboxStatistics,
+    Outgoing,
+    PendingCalls,
+)
+from ._link import SessionState, StreamSpec
+from ._net.limiter import ConnectLimiter
+from ._net.transport import CloudUrl, Connector, Transport
+from ._protocol.backoff import Backoff
+from ._protocol.session import (
+    Effect,
+    End,
+    FailCalls,
+    Log,
+    Park,
+    Phase,
+    Ready,
+    Retry,
+    Send,
+    SessionProtocol,
+)
+from ._protocol.settings import SettingsBook
+from ._protocol.subscriptions import TranscriptRouter, wanted_list
+from ._wire.codec import decode, decode_device_state, encode, raw_command, to_iso
+from ._wire.inbound import (
+    AppStopped,
+    CapabilitiesUpdate,
+    ConnectionAck,
+    ConnectionRefused,
+    DeviceStateUpdate,
+    PermissionRefused,
+    Ping,
+    Pong,
+    ReconnectDeferred,
+    ReconnectRejected,
+    SettingEntry,
+    SettingsUpdate,
+    StreamEvent,
+    SystemSettingsUpdate,
+    UnknownMessage,
+    next_device_state,
+)
+from ._wire.outbound import (
+    Command,
+    ConnectionInit,
+    Envelope,
+    JsonPing,
+    JsonPong,
+    OwnershipRelease,
+    RawCommand,
+    Request,
+    SubscriptionUpdate,
+)
+from ._wire.payloads import READABLE, read_payload
+from ._wire.streams import StreamName, Subscription, parse_stream
+from .config import SessionConfig
+from .errors import (
+    ConnectFailedError,
+    DecodeError,
+    LinkDownError,
+    MentraError,
+    RequestTimedOutError,
+    SessionClosedError,
+    TransportClosedError,
+)
+from .models.audio import AudioChunk
+from .models.device import Capabilities, DeviceState
+from .models.session import LinkState, RawEvent, RawMessage, StopKind, StopReason
+from .models.settings import SystemSettings
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AUDIO_KEY = "audio_chunk"
+SETTINGS_KEY = "settings"
+RAW_MESSAGES_KEY = "raw messages"
+CLOSE_REASON = "Client disconnect"
+"""What MentraOS's own SDK says when it closes (P1 2.9)."""
+_NAMES_REMEMBERED = 256
+"""Parsed stream names kept by a session: more than a session has, few enough for a cloud that makes names up."""
+
+log = logging.getLogger("mentra_trio.session")
+
+
+@attrs.frozen(kw_only=True)
+class SessionStatistics:
+    """What a session has moved, and all that it lost. A frozen moment."""
+
+    connections: int
+    """Sockets that the cloud acknowledged."""
+    connect_failures: int
+    """Attempts to connect that failed."""
+    messages_received: int
+    """Text frames."""
+    audio_chunks_received: int
+    """Binary frames."""
+    messages_sent: int
+    """Frames that were written whole."""
+    messages_lost: int
+    """Commands whose write failed because the socket ended; they may or may not have arrived."""
+    undecodable: int
+    """Text frames or events that could not be read and were dropped."""
+    faulty_fields: int
+    """Fields of a wrong type that were treated as absent."""
+    unknown_messages: int
+    """Messages of a type that this SDK has no class for; `session.raw.messages()` has them."""
+    unclaimed_events: int
+    """Events and sound that arrived when no stream was open for them."""
+    foreign_transcripts: int
+    """Copies of other apps' transcripts that were dropped (P2 3.5)."""
+    unanswered: int
+    """Answers that no request was waiting for."""
+    outbox: OutboxStatistics
+    """What waits to be sent, and what was coalesced, withdrawn or refused there."""
+    streams: HubStatistics
+    """Open streams one by one and closed ones in sum: received, delivered, coalesced, dropped."""
+
+
+@attrs.define(eq=False)
+class _Counters:
+    connections: int = 0
+    connect_failures: int = 0
+    messages_received: int = 0
+    audio_chunks_received: int = 0
+    messages_sent: int = 0
+    messages_lost: int = 0
+    undecodable: int = 0
+    faulty_fields: int = 0
+    unknown_messages: int = 0
+    unclaimed_events: int = 0
+    foreign_transcripts: int = 0
+    unanswered: int = 0
+
+
+class _Interrupt(enum.Enum):
+    """Why a sound socket is given up by this side."""
+
+    DEAD = enum.auto()
+    """No sign of life, or a write that does not end."""
+    REDIRECT = enum.auto()
+    """A webhook asked for the session anew."""
+    CLOSE = enum.auto()
+    """The session is over."""
+
+
+@attrs.define(eq=False)
+class _Socket:
+    """State of one connection."""
+
+    transport: Transport
+    reading: trio.CancelScope
+    """Around the reader; its deadline is the ack or park deadline."""
+    alive: trio.Event = attrs.field(factory=trio.Event)
+    """Set by the ack or the park: from here on keep-alive runs."""
+    heard: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+    heard_at: float = attrs.field(factory=trio.current_time)
+    """When the last frame arrived."""
+    has_ponged: bool = False
+    """The cloud answers JSON pings on this socket (P1 2.8: old ones do not)."""
+    sending: trio.CancelScope | None = None
+    interrupt: _Interrupt | None = None
+
+    def give_up(self, why: _Interrupt) -> None:
+        """End the reader. The first cause counts."""
+        if self.interrupt is None:
+            self.interrupt = why
+            self.reading.cancel(reason=why.name.lower())
+
+
+@attrs.define(eq=False, kw_only=True)
+class LinkRuntime:
+    """Implements `Link` for one logical session (D17)."""
+
+    session_id: str
+    """As the cloud calls the session; the ack may change it (P1 0)."""
+    user_id: str
+    package_name: str
+    api_key: str = attrs.field(repr=False)
+    sdk_version: str
+    url: CloudUrl
+    """Where the cloud that owns the session is reached."""
+    connector: Connector
+    limiter: ConnectLimiter
+    config: SessionConfig
+    random: Random
+    run_id: str
+    """Names this session in log records instead of the wearer (D23)."""
+
+    over: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set when the session is over, whoever ended it; the link may still be up."""
+    ready: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set by the first ack."""
+    stop_reason: StopReason | None = attrs.field(init=False, default=None)
+    error: MentraError | None = attrs.field(init=False, default=None)
+    """Why the session ended, where nobody asked for it."""
+
+    state: SessionState = attrs.field(init=False)
+    link_state: Latest[LinkState] = attrs.field(init=False)
+    """Where the link stands."""
+    _protocol: SessionProtocol = attrs.field(init=False)
+    _hub: Hub = attrs.field(init=False)
+    _outbox: Outbox[Command] = attrs.field(init=False)
+    _pending: PendingCalls[Mapping[str, object]] = attrs.field(init=False)
+    _router: TranscriptRouter = attrs.field(init=False, factory=TranscriptRouter)
+    _book: SettingsBook = attrs.field(init=False, factory=SettingsBook)
+    _device: LatestSource[DeviceState] = attrs.field(init=False)
+    _capabilities: LatestSource[Capabilities | None] = attrs.field(init=False)
+    _settings: LatestSource[Mapping[str, object]] = attrs.field(init=False)
+    _system: LatestSource[SystemSettings] = attrs.field(init=False)
+    _link_state: LatestSource[LinkState] = attrs.field(init=False)
+    _counters: _Counters = attrs.field(init=False, factory=_Counters)
+    _names: dict[str, StreamName | None] = attrs.field(init=False, factory=dict[str, StreamName | None])
+    _socket: _Socket | None = attrs.field(init=False, default=None)
+    _pausing: trio.CancelScope | None = attrs.field(init=False, default=None)
+    _is_urgent: bool = attrs.field(init=False, default=True)
+    """The next connection was asked for by a webhook, so it goes before others (D20)."""
+    _release: str | None = attrs.field(init=False, default=None)
+    """Reason of the `ownership_release` that goes out before the socket is closed."""
+    _down_since: float | None = attrs.field(init=False, default=None)
+    _down_why: str = attrs.field(init=False, default="")
+    _warned: set[str] = attrs.field(init=False, factory=set[str])
+    _done: trio.Event = attrs.field(init=False, factory=trio.Event)
+
+    def __attrs_post_init__(self) -> None:
+        self._protocol = SessionProtocol(
+            init=ConnectionInit(api_key=self.api_key, sdk_version=self.sdk_version), backoff=Backoff(self.random)
+        )
+        self._outbox = Outbox(capacity=self.config.queue_capacity, pace=self.config.display_pace)
+        self._hub = Hub(self._subscriptions_changed)
+        self._pending = PendingCalls(
+            capacity=self.config.pending_capacity, full=lambda: LinkDownError(self.config.pending_capacity)
+        )
+        self._device = LatestSource(DeviceState())
+        self._capabilities = LatestSource[Capabilities | None](None)
+        self._settings = LatestSource[Mapping[str, object]]({})
+        self._system = LatestSource(SystemSettings())
+        self._link_state = LatestSource(LinkState.CONNECTING)
+        self.state = SessionState(
+            device=self._device.latest,
+            capabilities=self._capabilities.latest,
+            settings=self._settings.latest,
+            system=self._system.latest,
+        )
+        self.link_state = self._link_state.latest
+
+    # What managers use (`Link`)
+
+    def subscribe(self, spec: StreamSpec[T]) -> EventStream[T]:
+        """See `Link.subscribe`."""
+        return EventStream(
+            self._hub,
+            spec.keys,
+            name=spec.name,
+            capacity=spec.capacity,
+            overflow=spec.overflow,
+            coalesce_key=spec.coalesce_key,
+            where=spec.where,
+            tag=spec.subscriptions,
+        )
+
+    def post(self, lane: str, command: Command, *, lifetime: float | None = None) -> None:
+        """See `Link.post`."""
+        self._outbox.post(lane, command, lifetime=lifetime)
+
+    async def send(self, command: Command) -> None:
+        """See `Link.send`."""
+        await self._outbox.send(command)
+
+    def raw(self, name: str, fields: Mapping[str, object]) -> RawCommand:
+        """See `Link.raw`."""
+        return raw_command(name, fields, self._envelope())
+
+    async def call(self, request: Request[R]) -> R:
+        """See `Link.call`."""
+        with self._pending.expect(request) as waiter:
+            await self._outbox.send(request, on_written=waiter.mark_written)
+            await waiter.wait_written()
+            with trio.move_on_after(request.LIMIT):
+                return await waiter.result()
+        raise RequestTimedOutError(type(request).__name__, request.LIMIT)
+
+    # What the session uses
+
+    @property
+    def connections(self) -> int:
+        """How many sockets the cloud has acknowledged."""
+        return self._counters.connections
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the session goes on."""
+        return self.stop_reason is None
+
+    def statistics(self) -> SessionStatistics:
+        """Give the present counts."""
+        return SessionStatistics(
+            **attrs.asdict(self._counters), outbox=self._outbox.statistics(), streams=self._hub.statistics()
+        )
+
+    def finish(self, reason: StopReason, error: MentraError | None = None) -> None:
+        """End the session: streams end, pending calls fail, nothing reconnects. The link stays up until `aclose`.
+
+        Idempotent: the first reason stays.
+        """
+        if self.stop_reason is not None:
+            return
+        self.stop_reason = reason
+        self.error = error
+        self._protocol.stop()
+        self._hub.end()
+        self._pending.close(self._closed_error)
+        for source in (self._device, self._capabilities, self._settings, self._system):
+            source.close(self._closed_error)
+        self.over.set()
+        if self._pausing is not None:
+            self._pausing.cancel(reason="the session is over")
+        if self._socket is not None and not self.ready.is_set():
+            self._socket.give_up(_Interrupt.CLOSE)
+
+    def redirect(self, url: CloudUrl) -> None:
+        """Go on over a new socket that begins with an init, because the cloud asked for it (P1 1.6, D17).
+
+        On another cloud's host the old one is told with an `ownership_release`. Never blocks; wait on `link_state`.
+        """
+        if not self.is_live:
+            return
+        if url.origin != self.url.origin and self._protocol.phase is Phase.ACTIVE:
+            self._release = "switching_clouds"
+        self.url = url
+        self._is_urgent = True
+        self._link_state.set(LinkState.RECONNECTING)
+        self._protocol.redirected()
+        self._outbox.close_gate()
+        if self._socket is not None:
+            self._socket.give_up(_Interrupt.REDIRECT)
+        if self._pausing is not None:
+            self._pausing.cancel(reason="a webhook asked for the session")
+
+    async def drain(self) -> None:
+        """Wait until all that can still be sent has been written. Callers set the limit."""
+        if self._socket is not None and self.link_state.value is LinkState.CONNECTED:
+            await self._outbox.wait_empty()
+
+    async def aclose(self, *, release: str | None = None) -> None:
+        """Close the link, politely while the callers' limit lasts. `finish` first."""
+        if self.link_state.value is LinkState.CONNECTED:
+            self._release = release
+        self._outbox.close(self._closed_error)
+        if self._socket is not None:
+            self._socket.give_up(_Interrupt.CLOSE)
+        await self._done.wait()
+
+    async def run(self) -> None:
+        """Keep the session connected until it is over. Expected outcomes are values; only bugs raise."""
+        try:
+            delay = 0.0
+            while self.is_live:
+                with trio.CancelScope() as self._pausing:
+                    await trio.sleep(delay)
+                self._pausing = None
+                if not self.is_live:
+                    break
+                delay = await self._connect()
+                if self._is_urgent:
+                    delay = 0.0  # a webhook came while the old socket was being closed
+        finally:
+            self._outbox.close(self._closed_error)
+            self._link_state.set(LinkState.CLOSED)
+            self._link_state.close(self._closed_error)
+            self._done.set()
+
+    # One connection
+
+    async def _connect(self) -> float:
+        """Open a socket and serve it to its end; return the seconds to wait before the next one."""
+        is_urgent, self._is_urgent = self._is_urgent, False
+        with trio.CancelScope() as attempt:
+            # A webhook that names another URL, or the end of the session, need not wait for this dial.
+            self._pausing = attempt
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    async with self.limiter.slot(urgent=is_urgent):
+                        transport = await stack.enter_async_context(
+                            self.connector.connect(self.url, self._headers(), timeout=self.config.connect_timeout)
+                        )
+                except ConnectFailedError as error:
+                    self._counters.connect_failures += 1
+                    log.warning("[%s] connecting failed: %s", self.run_id, error)
+                    return self._pause(self._protocol.connect_failed(error, trio.current_time()))
+                finally:
+                    self._pausing = None
+                return await self._serve(transport)
+        return 0.0
+
+    def _headers(self) -> list[tuple[str, bytes]]:
+        return [
+            ("x-user-id", _header(self.user_id)),
+            ("x-session-id", _header(self.session_id)),
+            ("x-package-name", _header(self.package_name)),
+            ("x-api-key", _header(self.api_key)),
+        ]
+
+    async def _serve(self, transport: Transport) -> float:
+        """Read until the socket is lost or given up; return the seconds to wait before the next one."""
+        scope = trio.CancelScope(deadline=trio.current_time() + self.config.ack_timeout)
+        socket = self._socket = _Socket(transport, scope)
+        pause = 0.0
+        try:
+            self._execute(self._protocol.opened(), socket)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, socket)
+                nursery.start_soon(self._keep_alive, socket)
+                pause = await self._read(socket)
+                self._detach(socket)
+                nursery.cancel_scope.cancel(reason="the connection is over")
+            await self._close(socket)
+        finally:
+            self._detach(socket)
+        return pause
+
+    def _detach(self, socket: _Socket) -> None:
+        """Let nothing more go to this socket. Idempotent."""
+        if self._socket is not socket:
+            return
+        self._socket = None
+        self._outbox.close_gate()
+        self._outbox.discard_control()
+        # What was written after the last sign of life may be lost with the socket.
+        self._outbox.restore_lanes(socket.heard_at)
+        if socket.sending is not None:
+            socket.sending.deadline = min(socket.sending.deadline, trio.current_time() + self.config.close_timeout)
+        if self._down_since is None:
+            self._down_since = trio.current_time()
+        if self.is_live:
+            self._link_state.set(LinkState.RECONNECTING if self.ready.is_set() else LinkState.CONNECTING)
+
+    async def _close(self, socket: _Socket) -> None:
+        """Say goodbye where the protocol wants it, then close. Bounded; a socket that is already gone costs nothing."""
+        with trio.move_on_after(self.config.close_timeout, shield=True):
+            release, self._release = self._release, None
+            if release is not None:
+                # The writer has ended, so this is the only sender.
+                with contextlib.suppress(TransportClosedError):
+                    await socket.transport.send(encode(OwnershipRelease(reason=release), self._envelope()))
+            await socket.transport.aclose(1000, CLOSE_REASON)
+
+    # Reading
+
+    async def _read(self, socket: _Socket) -> float:
+        while True:
+            try:
+                with socket.reading:
+                    while True:
+                        messages = await socket.transport.receive()
+                        socket.heard_at = trio.current_time()
+                        if socket.heard:
+                            socket.heard.unpark_all()
+                        received_at = datetime.now(UTC)
+                        for message in messages:
+                            pause = self._receive(message, received_at, socket)
+                            if pause is not None:
+                                return pause
+            except TransportClosedError as closed:
+                if socket.interrupt is not None:
+                    return 0.0  # given up in the same moment; how it ended says nothing any more
+                return self._lost(closed.code, closed.reason)
+            # The scope ended the loop: its deadline passed, or somebody gave the socket up.
+            match socket.interrupt:
+                case None if self._protocol.phase is Phase.PARKED:
+                    return self._pause(self._protocol.park_timed_out())
+                case None:
+                    return self._pause(self._protocol.ack_timed_out(trio.current_time()))
+                case _Interrupt.DEAD:
+                    return self._lost(1006, "no sign of life")
+                case _Interrupt.REDIRECT | _Interrupt.CLOSE:
+                    return 0.0
+                case _:
+                    assert_never(socket.interrupt)
+
+    def _lost(self, code: int, reason: str) -> float:
+        if self.is_live:
+            log.warning("[%s] connection lost with code %d", self.run_id, code)
+        return self._pause(self._protocol.lost(code, reason, trio.current_time()))
+
+    def _receive(self, message: str | bytes, received_at: datetime, socket: _Socket) -> float | None:
+        """Take one frame. Returns a pause when it ends the connection."""
+        if isinstance(message, bytes):
+            self._hear(message, received_at)
+            return None
+        self._counters.messages_received += 1
+        try:
+            decoded = decode(message)
+        except DecodeError as error:
+            self._undecodable(error)
+            return None
+        self._note_faults(decoded.message, decoded.faults)
+        if self._hub.has(RAW_MESSAGES_KEY):
+            name = decoded.fields.get("type")
+            raw = RawMessage(
+                type=name if isinstance(name, str) else "", fields=decoded.fields, received_at=received_at
+            )
+            self._hub.publish(RAW_MESSAGES_KEY, raw)
+        match decoded.message:
+            case StreamEvent() as event:
+                self._publish(event, received_at)
+            case Pong():
+                socket.has_ponged = True
+            case Ping():
+                self._control(JsonPong(), socket)
+            case DeviceStateUpdate() as update:
+                self._apply_device_state(update)
+            case CapabilitiesUpdate() as update:
+                self._capabilities.set(update.capabilities)
+            case SettingsUpdate() as update:
+                if update.package_name in (None, self.package_name):
+                    self._apply_settings(update.settings)
+            case SystemSettingsUpdate() as update:
+                self._system.set(update.settings)
+            case PermissionRefused() as refused:
+                for detail in refused.details:
+                    self._warn_once(
+                        f"permission {detail.stream}",
+                        f"the cloud refused the stream {detail.stream}: it needs {detail.required_permission}",
+                    )
+            case UnknownMessage() as unknown:
+                if not self._pending.offer(decoded.fields):
+                    self._counters.unknown_messages += 1
+                    log.debug("[%s] unknown message type %r", self.run_id, unknown.type)
+            case (
+                ConnectionAck() | ConnectionRefused() | ReconnectRejected() | ReconnectDeferred() | AppStopped()
+            ) as control:
+                log.debug("[%s] received %s", self.run_id, control.TYPE)
+                return self._execute(self._protocol.receive(control, trio.current_time()), socket)
+            case _:
+                assert_never(decoded.message)
+        return None
+
+    def _hear(self, data: bytes, received_at: datetime) -> None:
+        sequence = self._counters.audio_chunks_received
+        self._counters.audio_chunks_received += 1
+        if self._hub.has(AUDIO_KEY):
+            self._hub.publish(AUDIO_KEY, AudioChunk(data=data, sequence=sequence, received_at=received_at))
+        else:
+            self._counters.unclaimed_events += 1
+
+    def _publish(self, event: StreamEvent, received_at: datetime) -> None:
+        name = self._name(event.stream_type)
+        is_claimed = self._publish_raw(event, name, received_at)
+        if name is None:
+            key = None
+        elif name.base == "transcription":
+            key = self._router.route(name, self._hub.has)
+            if key is None and not is_claimed:
+                self._counters.foreign_transcripts += 1
+                return
+        else:
+            key = name.base
+        if name is not None and name.base in READABLE and self._hub.has(key):
+            try:
+                payload = read_payload(name.base, event, received_at)
+            except DecodeError as error:
+                self._undecodable(error)
+                return
+            self._note_faults(event, payload.faults)
+            self._hub.publish(key, payload.value)
+        elif not is_claimed:
+            self._counters.unclaimed_events += 1
+
+    def _publish_raw(self, event: StreamEvent, name: StreamName | None, received_at: datetime) -> bool:
+        keys = {("raw", event.stream_type if name is None else name.identity)}
+        if name is not None and name.base not in ("transcription", "translation"):
+            keys.add(("raw", name.base))
+        is_claimed = False
+        for key in keys:
+            if self._hub.has(key):
+                raw = RawEvent(
+                    stream_type=event.stream_type, data=event.data, sent_at=event.timestamp, received_at=received_at
+                )
+                self._hub.publish(key, raw)
+                is_claimed = True
+        return is_claimed
+
+    def _name(self, stream_type: str) -> StreamName | None:
+        """Parse a stream name, once for each spelling."""
+        try:
+            return self._names[stream_type]
+        except KeyError:
+            if len(self._names) >= _NAMES_REMEMBERED:
+                self._names.clear()
+            name = self._names[stream_type] = parse_stream(stream_type)
+            return name
+
+    # Effects
+
+    def _execute(self, effects: list[Effect], socket: _Socket) -> float | None:
+        """Carry out decisions that concern an open socket. Returns a pause when they give it up."""
+        pause: float | None = None
+        for effect in effects:
+            match effect:
+                case Send(command):
+                    self._control(command, socket)
+                case Ready():
+                    self._ready(effect, socket)
+                case Park(seconds):
+                    log.info("[%s] parked for up to %.0f s", self.run_id, seconds)
+                    self._outbox.close_gate()
+                    self._link_state.set(LinkState.PARKED)
+                    socket.reading.deadline = trio.current_time() + seconds
+                    socket.alive.set()
+                case FailCalls(families, error):
+                    failed = self._pending.fail(families, lambda error=error: type(error)(error.code, error.text))
+                    log.warning("[%s] the cloud refused a request with %s (%d failed)", self.run_id, error.code, failed)
+                case Log(text):
+                    log.info("[%s] %s", self.run_id, text)
+                case Retry(seconds):
+                    pause = seconds
+                case End(reason, error):
+                    self._end(reason, error)
+                    pause = 0.0
+                case _:
+                    assert_never(effect)
+        return pause
+
+    def _pause(self, effects: list[Effect]) -> float:
+        """Carry out decisions made when there is no socket any more."""
+        pause = 0.0
+        for effect in effects:
+            match effect:
+                case Retry(seconds):
+                    pause = seconds
+                case End(reason, error):
+                    self._end(reason, error)
+                case _:
+                    raise AssertionError(effect)  # the protocol decides nothing else without a socket
+        return pause
+
+    def _end(self, reason: StopReason, error: MentraError | None) -> None:
+        if error is not None and self.is_live:
+            log.warning("[%s] the session ends: %s", self.run_id, error)
+        self.finish(reason, error)
+
+    def _ready(self, ready: Ready, socket: _Socket) -> None:
+        ack = ready.ack
+        now = trio.current_time()
+        socket.reading.deadline = math.inf
+        self._counters.connections += 1
+        self._router.connected()
+        if ack.session_id:
+            self.session_id = ack.session_id
+        self._apply_settings(ack.settings)
+        if ack.mentraos_settings is not None:
+            self._system.set(ack.mentraos_settings)
+        self._capabilities.set(ack.capabilities)
+        if not ready.is_first:
+            if self._down_since is not None:
+                self._hub.mark_gap(Gap(seconds=now - self._down_since, reason="the connection was lost"))
+            if ready.is_fresh:
+                # The cloud has cleared the display (P3 1.4: it shows a boot screen), so show the newest again.
+                self._outbox.restore_lanes(-math.inf)
+        self._down_since = None
+        self._outbox.mark_dirty()
+        self._outbox.open_gate()
+        self._link_state.set(LinkState.CONNECTED)
+        socket.alive.set()
+        self.ready.set()
+        log.info("[%s] connected (%d)", self.run_id, self._counters.connections)
+
+    def _apply_settings(self, entries: tuple[SettingEntry, ...]) -> None:
+        changes = self._book.apply(entries)
+        self._settings.set(self._book.values)
+        if self.ready.is_set():
+            for change in changes:
+                self._hub.publish(SETTINGS_KEY, change)
+
+    def _apply_device_state(self, update: DeviceStateUpdate) -> None:
+        try:
+            changes, told, faults = decode_device_state(update.state)
+        except DecodeError as error:
+            self._undecodable(error)
+            return
+        self._note_faults(update, faults)
+        self._device.set(
+            next_device_state(self._device.latest.value, changes, told, full=update.full_snapshot)
+        )
+
+    # Writing
+
+    async def _write(self, socket: _Socket) -> None:
+        """Write what the outbox gives, one frame at a time."""
+        while True:
+            outgoing = await self._outbox.next()
+            command = self._command(outgoing)
+            frame = encode(command, self._envelope())
+            # Shielded, so that no cancellation can stop in the middle of a frame (T1); bounded, so that it ends.
+            try:
+                with trio.move_on_after(self.config.send_timeout, shield=True) as socket.sending:
+                    await socket.transport.send(frame)
+            except TransportClosedError:
+                self._write_failed(outgoing)
+                return  # the reader learns of the end from the transport itself
+            if socket.sending.cancelled_caught:
+                self._write_failed(outgoing)
+                socket.give_up(_Interrupt.DEAD)
+                return
+            socket.sending = None
+            self._counters.messages_sent += 1
+            self._outbox.mark_written(outgoing)
+
+    def _command(self, outgoing: Outgoing[Command]) -> Command:
+        if outgoing.item is not DIRTY:
+            return outgoing.item
+        wanted: list[Subscription] = []
+        for tag in self._hub.open_tags():
+            if isinstance(tag, tuple):
+                wanted.extend(tag)
+        return SubscriptionUpdate(subscriptions=wanted_list(wanted))
+
+    def _write_failed(self, outgoing: Outgoing[Command]) -> None:
+        """Count what may be lost. A request goes on waiting: it may have arrived, and its time limit runs."""
+        self._counters.messages_lost += 1
+        if outgoing.on_written is not None:
+            outgoing.on_written()
+        log.warning("[%s] the connection ended while %s was written", self.run_id, self._command(outgoing).TYPE)
+
+    def _control(self, command: Command, socket: _Socket) -> None:
+        try:
+            self._outbox.control(command)
+        except LinkDownError:
+            # Sixteen small frames wait: the writer is stuck, and so is the socket.
+            socket.give_up(_Interrupt.DEAD)
+
+    def _envelope(self) -> Envelope:
+        return Envelope(
+            package_name=self.package_name, session_id=self.session_id, timestamp=to_iso(datetime.now(UTC))
+        )
+
+    # Keeping alive
+
+    async def _keep_alive(self, socket: _Socket) -> None:
+        """Ping at both levels (P1 2.8), from the ack or the park until the socket ends; any inbound frame is life.
+
+        The JSON ping crosses proxies, but old clouds never answer it: its answer is demanded once this socket has seen
+        one. Until then a frame ping must be answered, which at least proves the way to the first proxy.
+        """
+        await socket.alive.wait()
+        while True:
+            await trio.sleep(self.config.ping_interval)
+            asked_at = trio.current_time()
+            self._control(JsonPing(), socket)
+            with trio.move_on_after(self.config.pong_timeout) as patience:
+                if socket.has_ponged:
+                    await self._wait_heard(socket, asked_at)
+                else:
+                    await self._wait_any_answer(socket, asked_at)
+            if patience.cancelled_caught:
+                log.warning("[%s] no sign of life for %.0f s", self.run_id, self.config.pong_timeout)
+                socket.give_up(_Interrupt.DEAD)
+                return
+
+    async def _wait_heard(self, socket: _Socket, since: float) -> None:
+        while socket.heard_at <= since:
+            await socket.heard.park()
+
+    async def _wait_any_answer(self, socket: _Socket, since: float) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def ping() -> None:
+                with contextlib.suppress(TransportClosedError):
+                    await socket.transport.ping()
+                nursery.cancel_scope.cancel(reason="the frame ping was answered")
+
+            nursery.start_soon(ping)
+            await self._wait_heard(socket, since)
+            nursery.cancel_scope.cancel(reason="a frame arrived")
+
+    # Small things
+
+    def _subscriptions_changed(self) -> None:
+        if self.is_live:
+            self._outbox.mark_dirty()
+
+    def _closed_error(self) -> SessionClosedError:
+        error = SessionClosedError(str(self.stop_reason or StopReason(StopKind.LINK_LOST)))
+        error.__cause__ = self.error
+        return error
+
+    def _undecodable(self, error: DecodeError) -> None:
+        self._counters.undecodable += 1
+        self._warn_once(f"undecodable {error.message_type}", str(error))
+
+    def _note_faults(self, message: object, faults: tuple[str, ...]) -> None:
+        if faults:
+            self._counters.faulty_fields += len(faults)
+            kind = type(message).__name__
+            self._warn_once(f"faulty {kind}", f"{kind} holds fields that cannot be read: {'; '.join(faults)}")
+
+    def _warn_once(self, what: str, text: str) -> None:
+        """Log the first of a kind as a warning, the others quietly: a cloud gone mad must not fill the log."""
+        level = logging.DEBUG
+        if what not in self._warned and len(self._warned) < _NAMES_REMEMBERED:
+            self._warned.add(what)
+            level = logging.WARNING
+        log.log(level, "[%s] %s", self.run_id, text)
+
+
+def _header(text: str) -> bytes:
+    """Spell an id for an upgrade header: one byte a character where that is possible, as MentraOS's own SDK does."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()

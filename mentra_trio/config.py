@@ -1,0 +1,144 @@
+"""Settings of an app and its sessions. Frozen; all durations are seconds. The only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import attrs
+
+from .errors import ConfigError
+
+_positive = attrs.validators.gt(0)
+_not_negative = attrs.validators.ge(0)
+
+
+@attrs.frozen(kw_only=True)
+class RestartPolicy:
+    """What happens when a session handler raises (D6).
+
+    It is started again in place, after an exponential pause, but not more often than `max_restarts` times within
+    `window`; then the session ends. `RestartPolicy(max_restarts=0)` ends it at the first crash.
+    """
+
+    max_restarts: int = attrs.field(default=3, validator=_not_negative)
+    """Most restarts within `window`."""
+    window: float = attrs.field(default=60.0, validator=_positive)
+    """Seconds over which restarts are counted."""
+    first_delay: float = attrs.field(default=0.5, validator=_not_negative)
+    """Seconds before the first restart; doubled for each further one within the window."""
+    longest_delay: float = attrs.field(default=10.0, validator=_not_negative)
+    """Most seconds before a restart."""
+
+    def delay(self, restarts: int) -> float:
+        """Give the pause before the next restart, after so many within the window."""
+        return min(self.longest_delay, self.first_delay * 2.0 ** min(restarts, 16))
+
+
+@attrs.frozen(kw_only=True)
+class SessionConfig:
+    """Numbers of a session's link (D20). The defaults fit the real cloud; tests and experiments may differ."""
+
+    connect_timeout: float = 4.0
+    """Seconds for dialling, TLS and the upgrade."""
+    ack_timeout: float = 4.0
+    """Seconds for the cloud's answer to the handshake."""
+    start_timeout: float = 9.0
+    """Seconds from a webhook to its answer; the cloud's own limit for a try is 10 (P1 1.3)."""
+    ping_interval: float = 8.0
+    """Seconds between keep-alive pings."""
+    pong_timeout: float = 10.0
+    """Seconds without any sign of life after a ping until the socket counts as dead."""
+    send_timeout: float = 10.0
+    """Seconds that one frame may take to be written until the socket counts as dead."""
+    close_timeout: float = 1.0
+    """Seconds for the close handshake."""
+    drain_timeout: float = 1.0
+    """Seconds at the end of a session for what was still to be sent."""
+    stop_grace: float = attrs.field(default=5.0, validator=_not_negative)
+    """Seconds that the handler has to finish after its session ended."""
+    shutdown_grace: float = attrs.field(default=0.5, validator=_not_negative)
+    """The same when the server itself is stopping, if that is shorter: nobody likes to wait for Ctrl-C."""
+    display_pace: float = 0.35
+    """Least seconds between two displays: the cloud shows stale text when they come within 0.3 s (P3 1.5)."""
+    queue_capacity: int = 64
+    """Commands that may wait to be sent."""
+    pending_capacity: int = 64
+    """Requests that may wait for an answer."""
+    restart: RestartPolicy = attrs.field(factory=RestartPolicy)
+    """What happens when the handler raises."""
+
+
+@attrs.frozen(kw_only=True)
+class AppConfig:
+    """Who the app is and where it listens."""
+
+    package_name: str
+    """The package name registered in the MentraOS console."""
+    api_key: str = attrs.field(repr=False)
+    """The app's key from the console."""
+    host: str
+    """Interface to listen on."""
+    port: int
+    """Port to listen on; 0 picks a free one."""
+    cloud_hosts: tuple[str, ...]
+    """Further hosts that may be connected to (D14)."""
+    dev: bool
+    """Whether a cloud on the loopback interface may be connected to, without TLS (D14)."""
+
+
+_DEFAULT_PORT = 7010
+"""The port of MentraOS's own SDK (P1 6.6)."""
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+def app_config(
+    *,
+    package_name: str | None,
+    api_key: str | None,
+    host: str | None,
+    port: int | None,
+    cloud_hosts: tuple[str, ...],
+    dev: bool | None,
+    environ: Mapping[str, str] = os.environ,
+) -> AppConfig:
+    """Fill what was not given from the environment. Raises `ConfigError` that says what to set."""
+    name = package_name if package_name is not None else environ.get("PACKAGE_NAME", "")
+    if not name or not name.isascii() or not name.isprintable() or " " in name:
+        raise ConfigError(
+            f"package_name is {name!r}; pass MiniAppServer(package_name='com.example.app') or set PACKAGE_NAME "
+            "to the name registered in the MentraOS console"
+        )
+    key = api_key if api_key is not None else environ.get("MENTRAOS_API_KEY", "")
+    if not key.strip():
+        raise ConfigError(
+            "api_key is missing; pass MiniAppServer(api_key=...) or set MENTRAOS_API_KEY to the app's key from the "
+            "MentraOS console"
+        )
+    if key != key.strip() or not key.isascii() or not key.isprintable():
+        raise ConfigError("api_key holds white space or other characters that no key has; copy it again from the console")
+    return AppConfig(
+        package_name=name,
+        api_key=key,
+        host=host if host is not None else environ.get("HOST", "0.0.0.0"),  # noqa: S104  (a server behind a public URL)
+        port=port if port is not None else _port(environ),
+        cloud_hosts=cloud_hosts,
+        dev=dev if dev is not None else _flag(environ, "MENTRAOS_DEV"),
+    )
+
+
+def _port(environ: Mapping[str, str]) -> int:
+    text = environ.get("PORT", "")
+    if not text:
+        return _DEFAULT_PORT
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise ConfigError(f"PORT is {text!r}; set it to a number from 0 to 65535")
+    return int(text)
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text not in _TRUE | _FALSE:
+        raise ConfigError(f"{name} is {text!r}; set it to 1 or 0")
+    return text in _TRUE

@@ -1,0 +1,82 @@
+"""`session.display`: text on the glasses (P3 1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+import trio
+
+from .._link import Link
+from .._wire.outbound import DisplayEvent
+from ..models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+
+_LANE = "display"
+
+
+@attrs.define(eq=False)
+class DisplayManager:
+    """The display of the glasses. What you show last is what the wearer sees.
+
+    Every method puts the newest state where the connection's writer finds it, and returns after one checkpoint; nobody
+    waits for the glasses, and the cloud confirms nothing (P3 1.5). Displays that come faster than the cloud's pace
+    (0.35 s) replace each other, and the newest one always arrives. While the link is down the newest one waits, and after
+    the app was restarted by the cloud it is shown again. Replaced ones are counted in
+    `session.statistics().outbox.coalesced`.
+
+    Cancelling: a cancelled call has shown nothing.
+
+    Every method raises `SessionClosedError` when the session is over, `TypeError` for what is not text, and
+    `ValueError` for a `duration` that is not a positive number of seconds.
+    """
+
+    _link: Link
+
+    async def show_text_wall(self, text: str, *, duration: float | None = None) -> None:
+        """Show one block of text. The phone wraps it and cuts what does not fit.
+
+        Args:
+            text: what to show; an empty text is an empty display.
+            duration: seconds after which it disappears; `None` leaves it until something replaces it.
+        """
+        await self._show(TextWall(text=_text("text", text)), duration)
+
+    async def show_text(self, text: str | Sequence[str], *, duration: float | None = None) -> None:
+        """Show text, or lines of text, as `show_text_wall` does."""
+        joined = text if isinstance(text, str) else "\n".join(_text("each line", line) for line in text)
+        await self.show_text_wall(joined, duration=duration)
+
+    async def show_double_text_wall(self, top: str, bottom: str, *, duration: float | None = None) -> None:
+        """Show two columns of text: `top` on the left, `bottom` on the right, whatever the names say (P3 1.2)."""
+        await self._show(DoubleTextWall(top_text=_text("top", top), bottom_text=_text("bottom", bottom)), duration)
+
+    async def show_reference_card(self, title: str, text: str, *, duration: float | None = None) -> None:
+        """Show a line of title and a text below."""
+        await self._show(ReferenceCard(title=_text("title", title), text=_text("text", text)), duration)
+
+    async def show_dashboard_card(self, left: str, right: str, *, duration: float | None = None) -> None:
+        """Show two short texts side by side.
+
+        The wire's own dashboard card is drawn by no phone and would land on the main display all the same, so this is
+        sent as a double text wall (P3 1.5).
+        """
+        await self._show(DoubleTextWall(top_text=_text("left", left), bottom_text=_text("right", right)), duration)
+
+    async def clear(self) -> None:
+        """Empty the display."""
+        await self._show(ClearView(), None)
+
+    async def _show(self, layout: Layout, duration: float | None) -> None:
+        if duration is not None and not (math.isfinite(duration) and duration > 0):
+            msg = f"duration is {duration!r}; pass a positive number of seconds, or None to leave it on"
+            raise ValueError(msg)
+        await trio.lowlevel.checkpoint()
+        self._link.post(_LANE, DisplayEvent(layout=layout, view="main", duration=duration), lifetime=duration)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        msg = f"{name} is {type(value).__name__}, not text; write str(...) around it"
+        raise TypeError(msg)
+    return value

@@ -1,0 +1,32 @@
+"""`session.mic`: sound from the glasses' microphone (P2 5)."""
+
+from __future__ import annotations
+
+import attrs
+
+from .._flow import EventStream, Overflow
+from .._link import Link, StreamSpec
+from .._wire.streams import PlainSubscription
+from ..models.audio import AudioChunk
+
+_CAPACITY = 100
+"""Unread chunks: 2 s to 4 s of the usual 20 ms to 40 ms (P2 5.2)."""
+
+
+@attrs.define(eq=False)
+class MicManager:
+    """The microphone. Needs the `MICROPHONE` permission of the app in the MentraOS console."""
+
+    _link: Link
+
+    def stream(self) -> EventStream[AudioChunk]:
+        """Open a stream of raw sound. A loop that does not keep up misses the oldest chunks, which are counted."""
+        return self._link.subscribe(
+            StreamSpec(
+                name="microphone",
+                keys=("audio_chunk",),
+                subscriptions=(PlainSubscription("audio_chunk"),),
+                capacity=_CAPACITY,
+                overflow=Overflow.DROP_OLDEST,
+            )
+        )

@@ -1,0 +1,71 @@
+"""`session.raw`: the way around the managers, for what they do not know."""
+
+from __future__ import annotations
+
+import attrs
+
+from .._flow import EventStream, Overflow
+from .._link import Link, StreamSpec
+from .._wire.streams import PlainSubscription, checked_name, parse_stream
+from ..models.session import RawEvent, RawMessage
+
+_CAPACITY = 256
+"""Unread messages."""
+_OWN_MESSAGES = frozenset({"tpa_connection_init", "reconnect", "subscription_update", "ownership_release", "ping", "pong"})
+
+
+@attrs.define(eq=False)
+class RawManager:
+    """Messages and streams as they are on the wire. What you send here is not checked beyond being JSON."""
+
+    _link: Link
+
+    def messages(self) -> EventStream[RawMessage]:
+        """Open a stream of every JSON message of the cloud, known or not, beside its normal handling.
+
+        A loop that does not keep up misses the oldest messages, which are counted. Messages can hold secrets, such as a
+        hotspot's password (P2 6.3): do not log them.
+        """
+        return self._link.subscribe(
+            StreamSpec(name="raw messages", keys=("raw messages",), capacity=_CAPACITY, overflow=Overflow.DROP_OLDEST)
+        )
+
+    def stream(self, name: str) -> EventStream[RawEvent]:
+        """Subscribe a stream by its wire name (P2 2) and open it.
+
+        A loop that does not keep up misses the oldest events, which are counted.
+
+        Raises:
+            ValueError: `all`, `*`, or a language stream that the cloud cannot parse: it would switch permission checks off
+                or stop the speech of the wearer's other apps (P2 1.4.3).
+        """
+        checked = checked_name(name)
+        parsed = parse_stream(checked)
+        identity = checked if parsed is None else parsed.identity
+        # Both names of the location stream arrive under one (P2 1.5).
+        arrives_as = "location_update" if identity == "location_stream" else identity
+        return self._link.subscribe(
+            StreamSpec(
+                name=f"raw {name}",
+                keys=(("raw", arrives_as),),
+                subscriptions=(PlainSubscription(checked),),
+                capacity=_CAPACITY,
+                overflow=Overflow.DROP_OLDEST,
+            )
+        )
+
+    async def send(self, type: str, /, **fields: object) -> None:  # noqa: A002  (the wire's own word)
+        """Send a message of this type. The envelope (package, session, time) is added where you do not give it.
+
+        Waits like every command: not at all while the link is up, until it is up again otherwise. Cancelling withdraws
+        what still waits.
+
+        Raises:
+            ValueError, TypeError: JSON cannot hold the fields, or the type belongs to the connection itself.
+            LinkDownError: too many commands are waiting.
+            SessionClosedError: the session is over.
+        """
+        if not type or type in _OWN_MESSAGES:
+            msg = f"the message type {type!r} belongs to the connection itself; use the streams and session.end()"
+            raise ValueError(msg)
+        await self._link.send(self._link.raw(type, fields))

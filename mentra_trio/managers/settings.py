@@ -1,0 +1,71 @@
+"""`session.settings`: what the wearer set for this app, and for the system (P1 5)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TypeVar, cast
+
+import attrs
+
+from .._flow import EventStream, Latest, Overflow
+from .._link import Link, StreamSpec
+from ..models.settings import SettingChange, SystemSettings
+
+V = TypeVar("V")
+_CAPACITY = 256
+"""Unread changes: more than a settings page has entries."""
+
+log = logging.getLogger("mentra_trio.session")
+
+
+@attrs.define(eq=False)
+class SettingsManager:
+    """Settings of the app as defined in the MentraOS console, with their defaults."""
+
+    _link: Link
+
+    def get(self, key: str, default: V) -> V:
+        """Give the value of a setting, of the same type as `default`.
+
+        `default` is given back when the setting is not there, or is of another type, which is logged once a call.
+        Whole numbers count as `float` where the default is one; `default=None` takes a value of any type.
+        """
+        value = self.values.value.get(key)
+        if value is None:
+            return default
+        if default is None:
+            return cast("V", value)  # the caller said that any type will do
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            return cast("V", float(value))  # V is float
+        if isinstance(default, int) and not isinstance(default, bool) and isinstance(value, float) and value.is_integer():
+            return cast("V", int(value))  # V is int; JSON does not tell 5 from 5.0
+        if isinstance(default, tuple) and isinstance(value, list):
+            return cast("V", tuple(cast("list[object]", value)))  # V is tuple
+        if type(value) is not type(default):
+            log.warning("the setting %r is a %s, not a %s", key, type(value).__name__, type(default).__name__)
+            return default
+        return cast("V", value)  # of the type of `default`
+
+    @property
+    def values(self) -> Latest[Mapping[str, object]]:
+        """All settings by key: told values over defaults. Do not change the mapping."""
+        return self._link.state.settings
+
+    @property
+    def system(self) -> Latest[SystemSettings]:
+        """The wearer's settings of MentraOS itself, such as the time zone and the units (P1 5.3)."""
+        return self._link.state.system
+
+    def stream(self, *keys: str) -> EventStream[SettingChange]:
+        """Open a stream of changes, of these keys or of all. A loop that falls 256 behind gets `SlowConsumerError`."""
+        wanted = frozenset(keys)
+        return self._link.subscribe(
+            StreamSpec(
+                name="setting changes",
+                keys=("settings",),
+                capacity=_CAPACITY,
+                overflow=Overflow.FAIL,
+                where=(lambda change: change.key in wanted) if wanted else None,
+            )
+        )

@@ -1,0 +1,234 @@
+"""`MiniAppServer`: the app of an author, from decorators to a running server."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from http import HTTPStatus
+from random import Random
+from typing import TYPE_CHECKING
+
+import trio
+
+from ._desk import Desk
+from ._flow import open_services
+from ._net.asgi import Health, WebhookAnswer, build_app
+from ._net.hosts import HostPolicy
+from ._net.limiter import ConnectLimiter
+from ._net.serve import serve
+from ._net.transport import Connector
+from ._net.websocket import WebSocketConnector
+from ._wire.webhooks import SessionRequest, StopRequest
+from .config import RestartPolicy, SessionConfig, app_config
+from .errors import ConfigError
+from .session import MentraSession, SessionHandler, StopHandler
+
+if TYPE_CHECKING:
+    from ._net.asgi import ASGIApp
+
+log = logging.getLogger("mentra_trio.server")
+
+
+class MiniAppServer:
+    """An app for MentraOS::
+
+        app = MiniAppServer(package_name="com.example.hello", api_key=os.environ["MENTRAOS_API_KEY"])
+
+        @app.on_session
+        async def hello(session: MentraSession) -> None:
+            await session.display.show_text_wall("Hello from MentraOS!")
+
+        if __name__ == "__main__":
+            app.run()
+
+    Args:
+        package_name: as registered in the MentraOS console; else the environment's `PACKAGE_NAME`.
+        api_key: the app's key from the console; else `MENTRAOS_API_KEY`.
+        host: interface to listen on; else `HOST`, else all of them.
+        port: port to listen on, 0 for any free one; else `PORT`, else 7010.
+        cloud_hosts: further clouds that may be connected to, besides MentraOS's own over TLS: `cloud.example.com`,
+            `*.example.com`, `cloud.example.com:8443`, or `ws://cloud.internal:8002` for one without TLS. Your API key is
+            sent to these hosts and to no others (P1 1.5).
+        dev: whether a cloud on the loopback interface may be connected to; else `MENTRAOS_DEV=1`. Not for production.
+        stop_grace: seconds that the handler has to finish after its session ended.
+        restart: what happens when the handler raises.
+        session_config: the numbers of a session's link; overrides `stop_grace` and `restart`.
+        connector: opens WebSockets; for tests and other transports.
+
+    Raises:
+        ConfigError: something is missing or wrong; the text says what to do.
+    """
+
+    def __init__(
+        self,
+        package_name: str | None = None,
+        api_key: str | None = None,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        cloud_hosts: Sequence[str] = (),
+        dev: bool | None = None,
+        stop_grace: float = 5.0,
+        restart: RestartPolicy | None = None,
+        session_config: SessionConfig | None = None,
+        connector: Connector | None = None,
+    ) -> None:
+        if isinstance(cloud_hosts, str):
+            raise ConfigError(f"cloud_hosts is the text {cloud_hosts!r}; pass a list such as [{cloud_hosts!r}]")
+        self._config = app_config(
+            package_name=package_name,
+            api_key=api_key,
+            host=host,
+            port=port,
+            cloud_hosts=tuple(cloud_hosts),
+            dev=dev,
+        )
+        self._session_config = session_config or SessionConfig(
+            stop_grace=stop_grace, restart=restart or RestartPolicy()
+        )
+        self._hosts = HostPolicy(self._config.cloud_hosts, dev=self._config.dev)
+        self._connector = connector or WebSocketConnector()
+        self._handler: SessionHandler | None = None
+        self._stop_handler: StopHandler | None = None
+        self._desk: Desk | None = None
+        self._asgi: ASGIApp | None = None
+
+    @property
+    def package_name(self) -> str:
+        """The app's package name."""
+        return self._config.package_name
+
+    def on_session(self, handler: SessionHandler) -> SessionHandler:
+        """Take the function that runs once for each session, after the cloud has acknowledged it (D8).
+
+        It may return early: the session stays connected until it is ended (D5). If it raises, it is started again by
+        the restart policy (D6). Usable as a decorator or as a plain call; one function only.
+        """
+        if self._handler is not None:
+            raise ConfigError("the app already has a session handler; start further tasks from that one")
+        self._handler = handler
+        return handler
+
+    def on_stop(self, handler: StopHandler) -> StopHandler:
+        """Take a function that runs when a session has ended, after its handler, with the reason.
+
+        It has `stop_grace` seconds. Not called when the session never came up. Usable as a decorator or as a plain call;
+        one function only.
+        """
+        if self._stop_handler is not None:
+            raise ConfigError("the app already has a stop handler")
+        self._stop_handler = handler
+        return handler
+
+    def session_for(self, user_id: str) -> MentraSession | None:
+        """Give the session of a wearer, if one goes on. Ids are compared without regard to case (P1 0)."""
+        if self._desk is None:
+            return None
+        wanted = user_id.lower()
+        return next((session for session in self._desk.sessions() if session.user_id.lower() == wanted), None)
+
+    @property
+    def asgi(self) -> ASGIApp:
+        """The ASGI application, for another server. It needs `async with app.running():` around it."""
+        if self._asgi is None:
+            self._asgi = build_app(on_webhook=self._on_webhook, health=self._health)
+        return self._asgi
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[None, None]:
+        """Run the app's sessions while the block runs; their tasks live in here.
+
+        Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
+        starts them again when the server is back (P1 2.7). It takes at most a few seconds.
+
+        Raises:
+            ConfigError: the app has no session handler.
+            RuntimeError: the app is already running.
+        """
+        if self._handler is None:
+            raise ConfigError("the app has no session handler; write '@app.on_session' above an async function")
+        if self._desk is not None:
+            raise RuntimeError("this app is already running")
+        config = self._session_config
+        try:
+            async with open_services() as services:
+                desk = self._desk = Desk(
+                    services=services,
+                    app=self._config,
+                    config=config,
+                    hosts=self._hosts,
+                    connector=self._connector,
+                    limiter=ConnectLimiter(),
+                    handler=self._handler,
+                    on_stop=lambda: self._stop_handler,
+                    random=Random(),  # noqa: S311  (spreads reconnects, guards nothing)
+                )
+                try:
+                    yield
+                finally:
+                    desk.stop()
+                    limit = config.shutdown_grace + 2 * config.close_timeout + config.drain_timeout
+                    with trio.move_on_after(limit, shield=True):
+                        await desk.wait_idle()
+        finally:
+            self._desk = None
+
+    async def serve(self, *, task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. `await nursery.start(app.serve)` gives the bound URLs.
+
+        Signals are left to the caller. Cancelling stops accepting, then ends the sessions as `running` does.
+
+        Raises:
+            ConfigError: no session handler, or the address cannot be listened on.
+        """
+        await self._serve(trio.sleep_forever, task_status)
+
+    def run(self) -> None:
+        """Run the app until SIGINT or SIGTERM. The second signal ends the process at once.
+
+        Configure `logging` yourself if you want more than warnings.
+        """
+        trio.run(self._run_with_signals)
+
+    async def _serve(
+        self, shutdown: Callable[[], Awaitable[None]], task_status: trio.TaskStatus[Sequence[str]]
+    ) -> None:
+        async with self.running():
+            await serve(
+                self.asgi,
+                host=self._config.host,
+                port=self._config.port,
+                graceful_timeout=1.0,
+                shutdown=shutdown,
+                task_status=task_status,
+            )
+
+    async def _run_with_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with trio.open_nursery() as nursery:
+                stopping = trio.Event()
+
+                async def watch() -> None:
+                    async for signum in signals:
+                        if stopping.is_set():
+                            # The author's code does not end; the wish for an end comes first.
+                            signal.signal(signum, signal.SIG_DFL)
+                            signal.raise_signal(signum)
+                        log.info("stopping; once more ends the process at once")
+                        stopping.set()
+
+                nursery.start_soon(watch)
+                await self._serve(stopping.wait, trio.TASK_STATUS_IGNORED)
+                nursery.cancel_scope.cancel(reason="the server has stopped")
+
+    async def _on_webhook(self, request: SessionRequest | StopRequest) -> WebhookAnswer:
+        if self._desk is None:
+            log.error("a webhook came, but the app does not run; put 'async with app.running():' around the server")
+            return WebhookAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, message="The app does not run")
+        return await self._desk.answer(request)
+
+    def _health(self) -> Health:
+        count = 0 if self._desk is None else len(self._desk.sessions())
+        return Health(package_name=self._config.package_name, active_sessions=count)

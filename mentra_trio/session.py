@@ -1,0 +1,256 @@
+"""`MentraSession`, what a handler gets, and the task tree behind one session.
+
+::
+
+    run_session                          returns when all of it is over; lets no `Exception` out (D6)
+    ├── services (shielded)              the link: outlives the handler by exactly its clean-up
+    └── body: the supervised handler     cancelled `stop_grace` seconds after the session ended (D7)
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+from collections.abc import Awaitable, Callable
+
+import attrs
+import trio
+
+from ._flow import Latest, open_services
+from ._runtime import LinkRuntime, SessionStatistics
+from .config import SessionConfig
+from .errors import SessionClosedError
+from .managers.device import DeviceManager
+from .managers.display import DisplayManager
+from .managers.mic import MicManager
+from .managers.raw import RawManager
+from .managers.settings import SettingsManager
+from .managers.transcription import TranscriptionManager
+from .models.session import LinkState, StopKind, StopReason
+
+log = logging.getLogger("mentra_trio.session")
+
+
+@attrs.define(eq=False)
+class MentraSession:
+    """One run of the app for one wearer, from the start on the phone to its end (D17).
+
+    It outlives lost connections: tasks and streams simply go on when the link is back. When it ends, every stream ends
+    (loops exit normally), and `stop_reason` says why.
+
+    Any number of tasks may use a session. Objects of this class are made by the server.
+    """
+
+    _runtime: LinkRuntime
+    transcription: TranscriptionManager = attrs.field(init=False)
+    """What is said."""
+    display: DisplayManager = attrs.field(init=False)
+    """What the wearer sees."""
+    mic: MicManager = attrs.field(init=False)
+    """Raw sound."""
+    device: DeviceManager = attrs.field(init=False)
+    """The glasses."""
+    settings: SettingsManager = attrs.field(init=False)
+    """The app's and the system's settings."""
+    raw: RawManager = attrs.field(init=False)
+    """Messages and streams without a manager."""
+
+    def __attrs_post_init__(self) -> None:
+        self.transcription = TranscriptionManager(self._runtime)
+        self.display = DisplayManager(self._runtime)
+        self.mic = MicManager(self._runtime)
+        self.device = DeviceManager(self._runtime)
+        self.settings = SettingsManager(self._runtime)
+        self.raw = RawManager(self._runtime)
+
+    def __repr__(self) -> str:
+        # Without the ids: they hold the wearer's e-mail address (D23).
+        return f"<MentraSession run={self._runtime.run_id} {self.link_state.value.value}>"
+
+    @property
+    def user_id(self) -> str:
+        """The wearer's id: an e-mail address. Do not log it."""
+        return self._runtime.user_id
+
+    @property
+    def session_id(self) -> str:
+        """The cloud's name for wearer and app together; the same for every run (P1 0)."""
+        return self._runtime.session_id
+
+    @property
+    def package_name(self) -> str:
+        """The app's package name."""
+        return self._runtime.package_name
+
+    @property
+    def run_id(self) -> str:
+        """A random name of this run, as in the SDK's log records."""
+        return self._runtime.run_id
+
+    @property
+    def base_url(self) -> str:
+        """Where the cloud's HTTP API is reached, such as `https://api.mentra.glass` (P1 8.1). Changes with the cloud."""
+        url = self._runtime.url
+        return f"{'https' if url.tls else 'http'}://{url.authority}"
+
+    @property
+    def link_state(self) -> Latest[LinkState]:
+        """Where the link stands. Most apps need not look."""
+        return self._runtime.link_state
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """Why the session ended; `None` while it goes on."""
+        return self._runtime.stop_reason
+
+    @property
+    def connections(self) -> int:
+        """How many connections the cloud has acknowledged: 1 at the start, one more for each that followed."""
+        return self._runtime.connections
+
+    def statistics(self) -> SessionStatistics:
+        """Give a frozen view of what was moved and what was lost."""
+        return self._runtime.statistics()
+
+    async def end(self) -> None:
+        """End the session from the app's side: streams end, then the handler has `stop_grace` seconds to finish.
+
+        Until the handler has finished the link stays up, so this is the moment for a goodbye on the display. Then the
+        cloud is told that the app lets go (`ownership_release`), and the connection is closed (D6). The cloud starts the
+        app again only when the wearer does. Doing it again is harmless.
+        """
+        self._runtime.finish(StopReason(StopKind.ENDED_BY_APP))
+        await trio.lowlevel.checkpoint()
+
+
+SessionHandler = Callable[[MentraSession], Awaitable[None]]
+"""What `@app.on_session` takes."""
+StopHandler = Callable[[MentraSession, StopReason], Awaitable[None]]
+"""What `@app.on_stop` takes."""
+
+_LETS_GO = frozenset({StopKind.ENDED_BY_APP, StopKind.HANDLER_FAILED})
+"""Ends after which the cloud must not start the app again by itself (D6)."""
+
+
+async def run_session(
+    session: MentraSession,
+    runtime: LinkRuntime,
+    handler: SessionHandler,
+    on_stop: StopHandler | None,
+    config: SessionConfig,
+) -> None:
+    """Run one session from its first connection to its end.
+
+    Cancelling ends it like a server that stops. What the handler raises is logged, not raised: other sessions never
+    notice. Only bugs of this package leave, and are caught by the server's bulkhead.
+    """
+    async with open_services() as services:
+        services.start_soon(runtime.run)
+        try:
+            await _wait_either(runtime.ready, runtime.over)
+            if runtime.ready.is_set():
+                await _run_handler(session, runtime, handler, config)
+                if on_stop is not None and runtime.stop_reason is not None:
+                    await _run_on_stop(session, runtime.stop_reason, on_stop, config)
+        finally:
+            runtime.finish(StopReason(StopKind.SERVER_STOPPED))
+            with trio.move_on_after(config.drain_timeout + 2 * config.close_timeout, shield=True):
+                await _close_link(runtime, config)
+
+
+async def _close_link(runtime: LinkRuntime, config: SessionConfig) -> None:
+    with trio.move_on_after(config.drain_timeout):
+        await runtime.drain()
+    reason = runtime.stop_reason
+    await runtime.aclose(release="clean_shutdown" if reason is not None and reason.kind in _LETS_GO else None)
+
+
+async def _wait_either(first: trio.Event, second: trio.Event) -> None:
+    async with trio.open_nursery() as nursery:
+
+        async def wait(event: trio.Event) -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel(reason="one of two has happened")
+
+        nursery.start_soon(wait, first)
+        nursery.start_soon(wait, second)
+
+
+async def _run_handler(
+    session: MentraSession, runtime: LinkRuntime, handler: SessionHandler, config: SessionConfig
+) -> None:
+    """Run the handler, supervised, until the session is over; cancel it when its grace is over."""
+    async with trio.open_nursery() as nursery:
+        body = trio.CancelScope()
+        nursery.start_soon(_enforce_grace, runtime, body, config)
+        with body:
+            await _supervise(session, runtime, handler, config)
+            await runtime.over.wait()
+        nursery.cancel_scope.cancel(reason="the handler has ended")
+
+
+async def _enforce_grace(runtime: LinkRuntime, body: trio.CancelScope, config: SessionConfig) -> None:
+    await runtime.over.wait()
+    reason = runtime.stop_reason
+    is_shutdown = reason is not None and reason.kind is StopKind.SERVER_STOPPED
+    grace = min(config.stop_grace, config.shutdown_grace) if is_shutdown else config.stop_grace
+    await trio.sleep(grace)
+    body.cancel(reason=f"the session is over ({reason}) and its grace of {grace:g} s has passed")
+    await trio.sleep(config.close_timeout)
+    log.warning(
+        "[%s] the handler does not end although it was cancelled: it waits in a shield or never awaits; "
+        "the link is closed without it",
+        runtime.run_id,
+    )
+    await _close_link(runtime, config)
+
+
+async def _supervise(
+    session: MentraSession, runtime: LinkRuntime, handler: SessionHandler, config: SessionConfig
+) -> None:
+    """Run the handler; when it raises, run it again by the restart policy (D6). Returns when it will not run again."""
+    policy = config.restart
+    crashes: collections.deque[float] = collections.deque(maxlen=policy.max_restarts + 1)
+    while True:
+        has_crashed = False
+        try:
+            await handler(session)
+        except* SessionClosedError as group:
+            if runtime.is_live:
+                has_crashed = True
+                _log_crash(runtime, group)
+        # A handler's error may come together with its cancellation (T10), which has to go on.
+        except* Exception as group:
+            has_crashed = True
+            _log_crash(runtime, group)
+        if not has_crashed or not runtime.is_live:
+            return
+        now = trio.current_time()
+        crashes.append(now)
+        recent = sum(crash > now - policy.window for crash in crashes)
+        if recent > policy.max_restarts:
+            log.error("[%s] the handler crashed %d times in %g s; giving up", runtime.run_id, recent, policy.window)
+            runtime.finish(StopReason(StopKind.HANDLER_FAILED))
+            return
+        with trio.move_on_after(policy.delay(recent - 1)):
+            await runtime.over.wait()
+            return
+
+
+def _log_crash(runtime: LinkRuntime, group: BaseExceptionGroup[Exception]) -> None:
+    # A lone exception was wrapped only by `except*`: show the author's own traceback.
+    error = group.exceptions[0] if len(group.exceptions) == 1 else group
+    log.error("[%s] the session handler raised", runtime.run_id, exc_info=error)
+
+
+async def _run_on_stop(
+    session: MentraSession, reason: StopReason, on_stop: StopHandler, config: SessionConfig
+) -> None:
+    with trio.move_on_after(config.stop_grace) as scope:
+        try:
+            await on_stop(session, reason)
+        except* Exception as group:
+            error = group.exceptions[0] if len(group.exceptions) == 1 else group
+            log.error("[%s] the stop handler raised", session.run_id, exc_info=error)
+    if scope.cancelled_caught:
+        log.warning("[%s] the stop handler took longer than %g s and was cancelled", session.run_id, config.stop_grace)
