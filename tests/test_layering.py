@@ -27,11 +27,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "managers": ("_link", "_flow", "_wire.outbound", "_wire.streams", "models", "text"),
     "_runtime": ("_link", "_protocol", "_flow", "_wire", "_net.transport", "_net.limiter", "config", "models"),
     "session": ("_runtime", "_link", "_flow", "_net.transport", "managers", "config", "models"),
-    "server": ("session", "_net", "_wire", "_flow", "config", "models"),
-    "simulator": ("_wire", "_net.transport", "_net.serve", "models", "text"),
+    "_desk": ("session", "_runtime", "_net", "_wire.webhooks", "config", "models"),
+    "server": ("_desk", "session", "_net", "_wire.webhooks", "_flow", "config", "models"),
+    "simulator": ("_wire", "_net.transport", "_net.websocket", "_net.serve", "models", "text"),
     "testing": ("PUBLIC", "simulator", "cli", "_net.transport", "_link"),
     "cli": ("PUBLIC", "simulator", "testing", "_net.transport", "_link"),
-    "__init__": ("PUBLIC", "_flow", "_link"),
+    "__init__": ("PUBLIC", "_flow", "_link", "_runtime"),
 }
 EVERYWHERE = ("errors", "_version")
 # Leaves: the SDK works without them, so nothing in it may lean on them.
@@ -55,7 +56,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
     "trio_websocket": ("_net.websocket",),
     "wsproto": ("_net.websocket",),
     "hypercorn": ("_net.serve",),
-    "starlette": ("_net.asgi", "simulator"),
+    "starlette": ("_net.asgi", "_net.serve", "simulator"),
     "cattrs": ("_wire",),
     "json": ("_wire", "simulator", "testing", "cli"),
     "asyncio": (),
