@@ -11,7 +11,7 @@ import contextlib
 import enum
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from random import Random
 from typing import TypeVar, assert_never
@@ -219,6 +219,8 @@ class LinkRuntime:
     """Set when the session is over, whoever ended it; the link may still be up."""
     ready: trio.Event = attrs.field(init=False, factory=trio.Event)
     """Set by the first ack."""
+    informed: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set by the first state of the glasses, which follows the ack at once (P1 2.4)."""
     stop_reason: StopReason | None = attrs.field(init=False, default=None)
     error: MentraError | None = attrs.field(init=False, default=None)
     """Why the session ended, where nobody asked for it."""
@@ -525,9 +527,7 @@ class LinkRuntime:
         self._note_faults(decoded.message, decoded.faults)
         if self._hub.has(RAW_MESSAGES_KEY):
             name = decoded.fields.get("type")
-            raw = RawMessage(
-                type=name if isinstance(name, str) else "", fields=decoded.fields, received_at=received_at
-            )
+            raw = RawMessage(type=name if isinstance(name, str) else "", fields=decoded.fields, received_at=received_at)
             self._hub.publish(RAW_MESSAGES_KEY, raw)
         match decoded.message:
             case StreamEvent() as event:
@@ -708,9 +708,7 @@ class LinkRuntime:
             self._undecodable(error)
             return
         self._note_faults(update, faults)
-        self._device.set(
-            next_device_state(self._device.latest.value, changes, told, full=update.full_snapshot)
-        )
+        self._device.set(next_device_state(self._device.latest.value, changes, told, full=update.full_snapshot))
 
     # Writing
 
@@ -759,9 +757,7 @@ class LinkRuntime:
             socket.give_up(_Interrupt.DEAD)
 
     def _envelope(self) -> Envelope:
-        return Envelope(
-            package_name=self.package_name, session_id=self.session_id, timestamp=to_iso(datetime.now(UTC))
-        )
+        return Envelope(package_name=self.package_name, session_id=self.session_id, timestamp=to_iso(datetime.now(UTC)))
 
     # Keeping alive
 

@@ -45,6 +45,8 @@ class SessionConfig:
     """Seconds for the cloud's answer to the handshake."""
     start_timeout: float = 9.0
     """Seconds from a webhook to its answer; the cloud's own limit for a try is 10 (P1 1.3)."""
+    snapshot_timeout: float = 0.1
+    """Seconds that the handler's start waits after the ack for the state of the glasses, which follows at once."""
     ping_interval: float = 8.0
     """Seconds between keep-alive pings."""
     pong_timeout: float = 10.0

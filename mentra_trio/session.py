@@ -12,13 +12,13 @@ from __future__ import annotations
 import collections
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
 from ._flow import Latest, open_services
 from ._runtime import LinkRuntime, SessionStatistics
-from .config import SessionConfig
 from .errors import SessionClosedError
 from .managers.device import DeviceManager
 from .managers.display import DisplayManager
@@ -27,6 +27,9 @@ from .managers.raw import RawManager
 from .managers.settings import SettingsManager
 from .managers.transcription import TranscriptionManager
 from .models.session import LinkState, StopKind, StopReason
+
+if TYPE_CHECKING:
+    from .config import SessionConfig
 
 log = logging.getLogger("mentra_trio.session")
 
@@ -149,6 +152,9 @@ async def run_session(
         try:
             await _wait_either(runtime.ready, runtime.over)
             if runtime.ready.is_set():
+                # So that the handler finds the state of the glasses (D8); a cloud that sends none costs this moment.
+                with trio.move_on_after(config.snapshot_timeout):
+                    await _wait_either(runtime.informed, runtime.over)
                 await _run_handler(session, runtime, handler, config)
                 if on_stop is not None and runtime.stop_reason is not None:
                     await _run_on_stop(session, runtime.stop_reason, on_stop, config)
@@ -243,9 +249,7 @@ def _log_crash(runtime: LinkRuntime, group: BaseExceptionGroup[Exception]) -> No
     log.error("[%s] the session handler raised", runtime.run_id, exc_info=error)
 
 
-async def _run_on_stop(
-    session: MentraSession, reason: StopReason, on_stop: StopHandler, config: SessionConfig
-) -> None:
+async def _run_on_stop(session: MentraSession, reason: StopReason, on_stop: StopHandler, config: SessionConfig) -> None:
     with trio.move_on_after(config.stop_grace) as scope:
         try:
             await on_stop(session, reason)
