@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import ASGIApp as ASGIApp
+    from starlette.types import ASGIApp as ASGIApp  # noqa: PLC0414 - for the server, which knows no Starlette
     from starlette.types import Message, Receive, Scope, Send
 
 _logger = logging.getLogger("mentra_trio.server")

@@ -382,10 +382,10 @@ async def _open_socket(connection: WebSocketConnection, wire: _Wire) -> AsyncGen
 class WebSocketConnector:
     """Connects over trio-websocket. See `Connector`."""
 
-    _dial: Dial = dial_tcp
+    _dial: Dial = attrs.field(default=dial_tcp, alias="dial")
     """How the byte stream is opened; may raise `ConnectFailedError`, `OSError` or
     `trio.BrokenResourceError`."""
-    _max_message_size: int = attrs.field(default=MAX_MESSAGE_SIZE, kw_only=True)
+    _max_message_size: int = attrs.field(default=MAX_MESSAGE_SIZE, alias="max_message_size", kw_only=True)
     """A larger message closes the connection with 1009."""
 
     @asynccontextmanager
