@@ -5,6 +5,7 @@ into an environment of its own, so what is tested is what a user would get, not 
 checkout.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -229,7 +230,9 @@ def package(session: nox.Session) -> None:
 
     clean = work / "clean"
     session.run(sys.executable, "-m", "virtualenv", "--clear", "--quiet", str(clean), external=True)
-    python = str(next(clean.glob("*/python*")))
+    python = shutil.which("python", path=os.pathsep.join(str(clean / name) for name in ("bin", "Scripts")))
+    if python is None:
+        session.error("the clean environment has no Python")
     session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
     # Isolated, so that the checkout in the working folder is not what gets imported.
     session.run(python, "-I", "-c", CHECK_INSTALLED, NAME, external=True)
