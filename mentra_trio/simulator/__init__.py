@@ -1,0 +1,66 @@
+"""MentraOS in a box: one engine of the cloud, for tests, for app authors and for the terminal (D15).
+
+Map of the package::
+
+    engine          Cloud: users, apps, sockets, webhooks; faces in memory (`dial`) and over the network (`server`)
+    users           User: what a wearer, a phone and glasses do; `say`, `start`, `phone_message`
+    sessions        the cloud's object for one wearer: passes news between phone and apps
+    apps            InstalledApp, and one app's session: its state machine and timers
+    connection      one socket of an app; `handshake` decides who may attach one
+    subscriptions   who gets which event, under which name
+    speech          words to transcripts
+    microphone      when the phone is told to listen
+    display         who may draw, and when; `glasses` is what the wearer sees
+    hardware        models of glasses
+    faults          what goes wrong, by nature and on command; `forwarder` below the level of messages
+    messages        every message of the cloud, and how it reads an app's
+    agenda, store   time and memory
+
+The engine never uses the SDK's own session machinery, so that one cannot hide a mistake of the other.
+"""
+
+from .apps import AppKind as AppKind
+from .apps import AppSession as AppSession
+from .apps import AppState as AppState
+from .apps import InstalledApp as InstalledApp
+from .apps import Stage as Stage
+from .apps import StartResult as StartResult
+from .connection import AppConnection as AppConnection
+from .engine import Cloud as Cloud
+from .engine import dial_by_host as dial_by_host
+from .faults import Faults as Faults
+from .faults import Mode as Mode
+from .faults import Quirks as Quirks
+from .faults import Violation as Violation
+from .faults import ViolationsError as ViolationsError
+from .glasses import Glasses as Glasses
+from .glasses import Screen as Screen
+from .store import Store as Store
+from .users import PhoneMessage as PhoneMessage
+from .users import User as User
+from .webhooks import AsgiWebhooks as AsgiWebhooks
+from .webhooks import WebhookClient as WebhookClient
+
+__all__ = [
+    "AppConnection",
+    "AppKind",
+    "AppSession",
+    "AppState",
+    "AsgiWebhooks",
+    "Cloud",
+    "Faults",
+    "Glasses",
+    "InstalledApp",
+    "Mode",
+    "PhoneMessage",
+    "Quirks",
+    "Screen",
+    "Stage",
+    "StartResult",
+    "Store",
+    "User",
+    "Violation",
+    "ViolationsError",
+    "WebhookClient",
+    "dial_by_host",
+]

@@ -1,0 +1,115 @@
+"""The engine's own time: what happens later, in order, and calls that have to wait.
+
+The cloud is a machine of events: a message, a closed socket or a timer changes state at once, without waiting. What
+it starts that takes time (a webhook) runs beside it. Both live in one nursery, which `Agenda.run` owns; nothing else
+of the simulator keeps tasks. One task fires all timers, so that timers due at the same moment fire in the order in
+which they were set, every time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+
+import attrs
+import trio
+
+
+@attrs.define(eq=False)
+class Timer:
+    """One thing that happens later."""
+
+    at: float
+    """When, on the Trio clock."""
+    _callback: Callable[[], None] | None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is still to come."""
+        return self._callback is not None
+
+    def cancel(self) -> None:
+        """Let it not happen. Harmless when it did."""
+        self._callback = None
+
+    def fire(self) -> None:
+        """Do it, once."""
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()
+
+
+@attrs.define(eq=False)
+class Agenda:
+    """Timers and jobs of one cloud. Timers set before `run` wait for it."""
+
+    _timers: list[tuple[float, int, Timer]] = attrs.field(factory=list[tuple[float, int, Timer]], init=False)
+    _order: Iterator[int] = attrs.field(factory=itertools.count, init=False)
+    _changed: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+    _jobs: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether jobs can be started."""
+        return self._nursery is not None
+
+    def later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` after so many seconds. It must not wait; it may set timers and start jobs."""
+        timer = Timer(trio.current_time() + max(seconds, 0.0), callback)
+        heapq.heappush(self._timers, (timer.at, next(self._order), timer))
+        self._changed.set()
+        return timer
+
+    def spawn(self, job: Callable[[], Awaitable[object]]) -> None:
+        """Run an async callable beside everything else. Raises `RuntimeError` when the cloud is not running."""
+        if self._nursery is None:
+            msg = "the simulated cloud is not running; use it inside 'async with cloud.running():'"
+            raise RuntimeError(msg)
+        self._nursery.start_soon(self._run_job, job)
+
+    def clear(self) -> None:
+        """Forget all timers and end all jobs, as a process does that dies."""
+        self._timers.clear()
+        for scope in self._jobs:
+            scope.cancel(reason="the simulated cloud lost its memory")
+
+    async def run(  # noqa: ASYNC114 - started by the cloud, which is told so
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Fire timers and carry jobs until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                task_status.started()
+                while True:
+                    await self._wait_until_due()
+                    self._fire_due()
+            finally:
+                self._nursery = None
+
+    async def _wait_until_due(self) -> None:
+        self._changed = trio.Event()
+        if not self._timers:
+            await self._changed.wait()
+        elif self._timers[0][0] > trio.current_time():
+            with trio.move_on_at(self._timers[0][0]):
+                await self._changed.wait()
+        else:
+            # Timers that are due already must not keep other tasks from running.
+            await trio.lowlevel.checkpoint()
+
+    def _fire_due(self) -> None:
+        now = trio.current_time()
+        while self._timers and self._timers[0][0] <= now:
+            _, _, timer = heapq.heappop(self._timers)
+            timer.fire()
+
+    async def _run_job(self, job: Callable[[], Awaitable[object]]) -> None:
+        with trio.CancelScope() as scope:
+            self._jobs.add(scope)
+            try:
+                await job()
+            finally:
+                self._jobs.discard(scope)

@@ -1,0 +1,411 @@
+"""Every message of the simulated cloud, and how it reads those of an app: the only JSON names in the simulator.
+
+The simulator spells its messages by hand instead of using the SDK's own classes. It has to send and understand what
+those refuse (a phone's message verbatim, a list that is no list), and two ends that share one mistake would agree on
+it. Both are held against recordings of the real cloud.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+import attrs
+
+from mentra_trio._wire.codec import JsonObject, dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SYSTEM_PACKAGE = "com.mentra.os"
+"""Package under which the system itself displays."""
+PARK_SECONDS = 30.0
+"""How long a parked socket waits (P1 2.6)."""
+
+
+# --- what an app sends
+
+
+@attrs.frozen(kw_only=True)
+class Init:
+    """`tpa_connection_init` (P1 2.3)."""
+
+    package_name: str
+    api_key: str
+    session_id: str
+    sdk_version: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Reconnect:
+    """`reconnect` (P1 2.6)."""
+
+    session_id: str
+    sdk_version: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Subscribe:
+    """`subscription_update` (P1 4.1), its list unread."""
+
+    package_name: str
+    subscriptions: object
+    given: bool
+    """Whether the field was there at all."""
+
+
+@attrs.frozen(kw_only=True)
+class Release:
+    """`ownership_release` (P1 2.7)."""
+
+    package_name: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Display:
+    """`display_event` (P3 1.2), its layout unread: the cloud forwards it as it is."""
+
+    package_name: str
+    fields: JsonObject
+
+
+@attrs.frozen(kw_only=True)
+class Ping:
+    """JSON `ping` (P1 2.8)."""
+
+
+@attrs.frozen(kw_only=True)
+class Pong:
+    """JSON `pong`, which is swallowed (P1 2.8)."""
+
+
+@attrs.frozen(kw_only=True)
+class Other:
+    """A message that this simulator does nothing about."""
+
+    package_name: str
+    type: str
+    """Empty when it had none."""
+    is_known: bool
+    """Whether the real cloud does something about it (P1 10.1)."""
+
+
+AppMessage = Init | Reconnect | Subscribe | Release | Display | Ping | Pong | Other
+
+# Handled by the real cloud, by this simulator not yet.
+_HANDLED_ELSEWHERE = frozenset({
+    "location_poll_request", "photo_request", "audio_play_request", "audio_stop_request", "audio_stream_start",
+    "audio_stream_end", "rgb_led_control", "camera_fov_set", "request_wifi_setup", "stream_request", "stream_stop",
+    "rtmp_stream_request", "rtmp_stream_stop", "managed_stream_request", "managed_stream_stop",
+    "stream_status_check", "dashboard_content_update", "dashboard_mode_change", "dashboard_system_update",
+})  # fmt: skip
+
+
+def read(text: str | bytes) -> AppMessage:
+    """Read a message of an app. Raises `ValueError` for what makes the cloud's handler throw (P1 2.5).
+
+    JSON that is no object has no type, so it is ignored; `null` alone throws.
+    """
+    try:
+        value: object = json.loads(text)
+    except RecursionError as error:
+        msg = "it is nested too deeply"
+        raise ValueError(msg) from error
+    if value is None:
+        msg = "null has no type"
+        raise ValueError(msg)
+    if not isinstance(value, dict):
+        return Other(package_name="", type="", is_known=False)
+    fields = cast("JsonObject", value)
+    package_name = _text(fields, "packageName")
+    match kind := _text(fields, "type"):
+        case "tpa_connection_init":
+            return Init(
+                package_name=package_name,
+                api_key=_text(fields, "apiKey"),
+                session_id=_text(fields, "sessionId"),
+                sdk_version=_text(fields, "sdkVersion") or None,
+            )
+        case "reconnect":
+            return Reconnect(session_id=_text(fields, "sessionId"), sdk_version=_text(fields, "sdkVersion") or None)
+        case "subscription_update":
+            return Subscribe(
+                package_name=package_name,
+                subscriptions=fields.get("subscriptions"),
+                given="subscriptions" in fields,
+            )
+        case "ownership_release":
+            return Release(package_name=package_name, reason=_text(fields, "reason"))
+        case "display_event":
+            return Display(package_name=package_name, fields=fields)
+        case "ping":
+            return Ping()
+        case "pong":
+            return Pong()
+        case _:
+            return Other(package_name=package_name, type=kind, is_known=kind in _HANDLED_ELSEWHERE)
+
+
+def _text(fields: Mapping[str, object], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def display_duration(fields: JsonObject) -> float | None:
+    """Duration of a display in seconds; `None` when it has none. It may be 0 or negative."""
+    value = fields.get("durationMs")
+    return value / 1000 if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def is_forced_display(fields: JsonObject) -> bool:
+    """Whether a display asks to skip the throttle."""
+    return bool(fields.get("forceDisplay"))
+
+
+_LAYOUT_TEXTS = {
+    "text_wall": ("text",),
+    "double_text_wall": ("topText", "bottomText"),
+    "reference_card": ("title", "text"),
+    "dashboard_card": ("leftText", "rightText"),
+    "bitmap_view": ("data",),
+    "clear_view": (),
+}
+
+
+def layout_fault(fields: JsonObject) -> str | None:
+    """What is wrong with the layout of a display; the cloud itself does not look (P3 1.2)."""
+    layout = fields.get("layout")
+    if not isinstance(layout, dict):
+        return "it has no layout"
+    members = cast("JsonObject", layout)
+    kind = members.get("layoutType")
+    if not isinstance(kind, str) or kind not in {*_LAYOUT_TEXTS, "bitmap_animation"}:
+        return f"the layout type {kind!r} does not exist"
+    missing = [name for name in _LAYOUT_TEXTS.get(kind, ()) if not isinstance(members.get(name), str)]
+    return f"{kind} needs text in {', '.join(missing)}" if missing else None
+
+
+# --- to an app
+
+
+def ack(
+    kind: str,
+    *,
+    session_id: str,
+    settings: Sequence[JsonObject],
+    system_settings: JsonObject,
+    capabilities: JsonObject | None,
+    subscriptions: Sequence[str],
+    user_id: str,
+    timestamp: str,
+) -> JsonObject:
+    """`tpa_connection_ack` or `reconnect_ack` (P1 2.4)."""
+    return {
+        "type": kind,
+        "sessionId": session_id,
+        "settings": list(settings),
+        "mentraosSettings": system_settings,
+        "capabilities": capabilities,
+        "subscriptions": list(subscriptions),
+        "userId": user_id,
+        "timestamp": timestamp,
+    }
+
+
+def refused(code: str, text: str, timestamp: str) -> JsonObject:
+    """`tpa_connection_error` (P1 2.5)."""
+    return {"type": "tpa_connection_error", "code": code, "message": text, "timestamp": timestamp}
+
+
+def rejected(code: str, text: str, timestamp: str) -> JsonObject:
+    """`reconnect_rejected` (P1 2.6)."""
+    return {"type": "reconnect_rejected", "code": code, "message": text, "timestamp": timestamp}
+
+
+def deferred(code: str, text: str, timestamp: str) -> JsonObject:
+    """`reconnect_deferred` (P1 2.6)."""
+    timeout = round(PARK_SECONDS * 1000)
+    return {
+        "type": "reconnect_deferred",
+        "code": code,
+        "message": text,
+        "timeoutMs": timeout,
+        "timestamp": timestamp,
+    }
+
+
+def app_stopped(timestamp: str, *, package_name: str | None = None) -> JsonObject:
+    """`app_stopped`; the phone is told which app, the app is not told why (P1 2.7)."""
+    named: JsonObject = {} if package_name is None else {"packageName": package_name}
+    return {"type": "app_stopped", **named, "timestamp": timestamp}
+
+
+def pong(milliseconds: int) -> JsonObject:
+    """JSON `pong`, the one message whose timestamp is a number (P1 2.8)."""
+    return {"type": "pong", "timestamp": milliseconds}
+
+
+def settings_update(
+    *, package_name: str, session_id: str, settings: Sequence[JsonObject], timestamp: str
+) -> JsonObject:
+    """`settings_update` (P1 5.1)."""
+    return {
+        "type": "settings_update",
+        "packageName": package_name,
+        "sessionId": session_id,
+        "settings": list(settings),
+        "timestamp": timestamp,
+    }
+
+
+def system_settings_update(*, session_id: str, settings: JsonObject, timestamp: str) -> JsonObject:
+    """`augmentos_settings_update` (P1 5.3)."""
+    return {
+        "type": "augmentos_settings_update",
+        "sessionId": session_id,
+        "settings": settings,
+        "timestamp": timestamp,
+    }
+
+
+def capabilities_update(capabilities: JsonObject | None, model: object) -> JsonObject:
+    """`capabilities_update`, which has no timestamp (P2 6.4)."""
+    return {"type": "capabilities_update", "capabilities": capabilities, "modelName": model}
+
+
+def device_state_update(state: JsonObject, timestamp: str, *, full: bool) -> JsonObject:
+    """`device_state_update` (P2 6.3)."""
+    return {"type": "device_state_update", "state": dict(state), "fullSnapshot": full, "timestamp": timestamp}
+
+
+def data_stream(*, session_id: str, stream: str, data: JsonObject, timestamp: str) -> JsonObject:
+    """`data_stream`, the envelope of every subscribed event (P2 1.2)."""
+    return {
+        "type": "data_stream",
+        "sessionId": session_id,
+        "streamType": stream,
+        "data": data,
+        "timestamp": timestamp,
+    }
+
+
+def unknown_path(path: str, timestamp: str) -> str:
+    """Body of the 404 for a path that is no WebSocket."""
+    return dumps({"error": "Not found", "path": path, "timestamp": timestamp})
+
+
+# --- webhooks
+
+
+def session_request(*, session_id: str, user_id: str, origin: str, timestamp: str) -> JsonObject:
+    """`session_request` with its three URLs (P1 1.1)."""
+    return {
+        "type": "session_request",
+        "sessionId": session_id,
+        "userId": user_id,
+        "timestamp": timestamp,
+        "websocketUrl": f"{origin}/ws/miniapp",
+        "mentraOSWebsocketUrl": f"{origin}/app-ws",
+        "augmentOSWebsocketUrl": f"{origin}/app-ws",
+    }
+
+
+def stop_request(*, session_id: str, user_id: str, timestamp: str) -> JsonObject:
+    """`stop_request`; this cloud knows one reason only (P1 1.2)."""
+    return {
+        "type": "stop_request",
+        "sessionId": session_id,
+        "userId": user_id,
+        "reason": "user_disabled",
+        "timestamp": timestamp,
+    }
+
+
+def posted_settings(user_id: str, settings: Sequence[JsonObject]) -> JsonObject:
+    """Body of the call to an app's `/settings` (P1 6.3)."""
+    return {"userIdForSettings": user_id, "settings": list(settings)}
+
+
+# --- to the phone
+
+
+def phone_ack(user_id: str, timestamp: str) -> JsonObject:
+    """`connection_ack`: the phone's session is up."""
+    return {"type": "connection_ack", "sessionId": user_id, "timestamp": timestamp, "env": "production"}
+
+
+def phone_pong() -> JsonObject:
+    """Answer to a phone's JSON ping."""
+    return {"type": "pong"}
+
+
+def microphone_state(user_id: str, timestamp: str, *, enabled: bool, bypass_vad: bool) -> JsonObject:
+    """`microphone_state_change` (P2 5.3)."""
+    return {
+        "type": "microphone_state_change",
+        "sessionId": user_id,
+        "isMicrophoneEnabled": enabled,
+        "requiredData": ["pcm"] if enabled else [],
+        "bypassVad": bypass_vad,
+        "timestamp": timestamp,
+    }
+
+
+def app_state_change(user_id: str, timestamp: str) -> JsonObject:
+    """`app_state_change`: the phone should look which apps run."""
+    return {"type": "app_state_change", "sessionId": user_id, "timestamp": timestamp}
+
+
+def location_tier(tier: str, timestamp: str) -> JsonObject:
+    """`set_location_tier` (P2 8.2)."""
+    return {"type": "set_location_tier", "tier": tier, "timestamp": timestamp}
+
+
+def boot_card(names: Sequence[str], timestamp: str) -> JsonObject:
+    """The system's card while apps start (P3 1.4)."""
+    title = "// MentraOS - Starting App" if len(names) == 1 else "// MentraOS - Starting Apps"
+    return {
+        "type": "display_event",
+        "view": "main",
+        "packageName": SYSTEM_PACKAGE,
+        "layout": {"layoutType": "reference_card", "title": title, "text": ", ".join(names)},
+        "timestamp": timestamp,
+    }
+
+
+def cleared_display(timestamp: str) -> JsonObject:
+    """How the system clears the screen: an empty text (P3 1.4)."""
+    return {
+        "type": "display_event",
+        "view": "main",
+        "packageName": SYSTEM_PACKAGE,
+        "layout": {"layoutType": "text_wall", "text": ""},
+        "timestamp": timestamp,
+        "durationMs": 0,
+    }
+
+
+# --- system settings
+
+_SYSTEM_DEFAULTS: tuple[tuple[str, str, object], ...] = (
+    ("metricSystemEnabled", "metric_system", False),
+    ("contextualDashboard", "contextual_dashboard", True),
+    ("headUpAngle", "head_up_angle", 45),
+    ("brightness", "brightness", 50),
+    ("autoBrightness", "auto_brightness", True),
+    ("sensingEnabled", "sensing_enabled", True),
+    ("alwaysOnStatusBar", "always_on_status_bar", False),
+    ("bypassVad", "bypass_vad_for_debugging", False),
+    ("bypassAudioEncoding", "bypass_audio_encoding_for_debugging", False),
+    ("preferredMic", "preferred_mic", "auto"),
+)
+
+
+def system_settings(stored: Mapping[str, object], model: object) -> JsonObject:
+    """The wearer's system settings as apps see them (P1 5.3), from the keys under which the phone stores them."""
+    settings: JsonObject = {name: stored.get(key, default) for name, key, default in _SYSTEM_DEFAULTS}
+    settings["preferredMic"] = stored.get(f"preferred_mic:{model}", settings["preferredMic"])
+    settings["useOnboardMic"] = settings["preferredMic"] == "glasses"
+    settings["userTimezone"] = stored.get("timezone")
+    return settings

@@ -1,0 +1,277 @@
+"""Wearers: everything that a person, a phone and a pair of glasses do to the cloud."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from mentra_trio._wire.codec import JsonObject
+
+from . import messages
+from .apps import AppSession, AppState, Stage, StartResult
+from .glasses import Glasses
+from .hardware import SIMULATED_GLASSES
+from .sessions import PhoneLink, UserSession
+from .speech import phrases, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .connection import AppConnection
+    from .engine import Cloud  # noqa: TC004 - a cycle, and nobody evaluates it
+    from .store import StoredUser  # noqa: TC004 - a cycle, and nobody evaluates it
+
+_SAYING = 0.15
+"""Seconds between two interims of a sentence."""
+
+
+@attrs.frozen(kw_only=True)
+class PhoneMessage:
+    """A message that the phone got."""
+
+    at: float
+    """When, on the Trio clock."""
+    fields: JsonObject | None
+    """The message; `None` for a ping frame."""
+
+
+@attrs.define(eq=False)
+class Phone(PhoneLink):
+    """One connection of a phone: it passes displays on to the glasses, and keeps what it got."""
+
+    _glasses: Glasses
+    _log: list[PhoneMessage]
+
+    def receive(self, message: JsonObject) -> None:
+        """Take a message of the cloud."""
+        self._log.append(PhoneMessage(at=trio.current_time(), fields=message))
+        if message.get("type") == "display_event":
+            self._glasses.draw(message)
+
+    def pinged(self) -> None:
+        """Take a ping frame."""
+        self._log.append(PhoneMessage(at=trio.current_time(), fields=None))
+
+
+@attrs.define(eq=False)
+class User:
+    """A wearer. The phone has to be connected before anything else happens."""
+
+    _cloud: Cloud = attrs.field(repr=False)
+    stored: StoredUser = attrs.field(repr=False)
+    """What the database holds about the wearer."""
+    glasses: Glasses = attrs.field(init=False, repr=False)
+    """What the wearer sees."""
+    _log: list[PhoneMessage] = attrs.field(factory=list[PhoneMessage], init=False, repr=False)
+    _phone: Phone | None = attrs.field(default=None, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.glasses = Glasses(self.stored.model or SIMULATED_GLASSES)
+
+    @property
+    def user_id(self) -> str:
+        """E-mail address in lower case."""
+        return self.stored.user_id
+
+    @property
+    def phone_log(self) -> tuple[PhoneMessage, ...]:
+        """Everything that the phone got, oldest first."""
+        return tuple(self._log)
+
+    # --- the phone
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the phone is connected."""
+        return self._phone is not None
+
+    async def connect(self) -> None:
+        """Connect the phone; return when the cloud acknowledged it.
+
+        That waits until apps that ran before are up again, or failed. A connection that is there is replaced.
+        """
+        self._phone = Phone(self.glasses, self._log)
+        await self._cloud.session_for_phone(self.user_id).phone_connected(self._phone)
+
+    def disconnect(self) -> None:
+        """Take the phone away. The cloud keeps the session for 60 s."""
+        phone, self._phone = self._phone, None
+        session = self._cloud.session(self.user_id)
+        if phone is not None and session is not None:
+            session.phone_disconnected(phone)
+
+    def phone_lost(self) -> None:
+        """Note that the cloud ended the phone's connection."""
+        self._phone = None
+
+    def phone_message(self, fields: Mapping[str, object]) -> None:
+        """Send any message of the phone, as it is: buttons, head, voice activity, notifications (P2 1.7)."""
+        self._session().phone_sent(dict(fields))
+
+    # --- apps
+
+    async def start(self, package_name: str) -> StartResult:
+        """Start an app and wait until it is up or its start has failed.
+
+        Cancelling stops the waiting, not the start.
+        """
+        session = self._cloud.session(self.user_id)
+        if session is None or not session.is_phone_connected:
+            await trio.lowlevel.checkpoint()
+            return StartResult(succeeded=False, failed_at=Stage.NO_SESSION)
+        return await session.start_and_wait(package_name)
+
+    async def stop(self, package_name: str) -> bool:
+        """Stop an app and wait until it is down; `False` when there was nothing to stop.
+
+        An app that is waited for after a lost socket cannot be stopped: the cloud ignores that.
+        """
+        session = self._cloud.session(self.user_id)
+        done = None if session is None else session.stop(package_name)
+        if done is None:
+            await trio.lowlevel.checkpoint()
+            return False
+        await done.wait()
+        return True
+
+    def app(self, package_name: str) -> AppSession | None:
+        """Look the cloud's view of one of the wearer's apps up."""
+        session = self._cloud.session(self.user_id)
+        return None if session is None else session.app(package_name)
+
+    def state_of(self, package_name: str) -> AppState | None:
+        """State of an app; `None` when it was never started."""
+        app = self.app(package_name)
+        return None if app is None else app.state
+
+    async def wait_attached(self, package_name: str) -> AppSession:
+        """Wait until an app has an acknowledged socket."""
+        return await self._wait_for(package_name, lambda app: app.is_attached)
+
+    async def wait_subscribed(
+        self, package_name: str, wanted: Callable[[AppSession], bool] = lambda _: True
+    ) -> AppSession:
+        """Wait until an app is attached and its subscriptions have arrived on that socket, and fit."""
+        return await self._wait_for(
+            package_name,
+            lambda app: app.is_attached and app.subscriptions_since >= app.attached_at and wanted(app),
+        )
+
+    async def _wait_for(self, package_name: str, predicate: Callable[[AppSession], bool]) -> AppSession:
+        def found() -> bool:
+            app = self.app(package_name)
+            return app is not None and predicate(app)
+
+        await self._cloud.wait_until(found)
+        app = self.app(package_name)
+        if app is None:
+            msg = "an app that was found is there"
+            raise RuntimeError(msg)
+        return app
+
+    def socket(self, package_name: str) -> AppConnection:
+        """The socket that an app's data goes to: cut it, close it, freeze it. Raises `LookupError` without one."""
+        app = self.app(package_name)
+        if app is None or app.connection is None:
+            msg = f"{package_name} has no socket at the moment"
+            raise LookupError(msg)
+        return app.connection
+
+    # --- speech and sound
+
+    async def say(
+        self,
+        text: str,
+        *,
+        language: str = "en-US",
+        final: bool = True,
+        interims: Sequence[str] | None = None,
+        speaker: str = "1",
+    ) -> frozenset[str]:
+        """Say something, and wait until the apps that listen have got it. Returns their packages.
+
+        `interims` are what the recogniser takes it for on the way; without them the text grows word by word. With
+        `final=False` the sentence stays open, and the next one that is said goes on with it. Nobody who listens is a
+        quiet end: the words are lost.
+        """
+        speech = self._session().speech
+        streams = [stream for stream in speech.streams if stream.hears(language)]
+        if streams:
+            await trio.sleep_until(max(stream.ready_at for stream in streams))
+        begun = {stream: stream.age for stream in streams}
+        steps = [*(phrases(text) if interims is None else interims)]
+        if not steps or steps[-1] != text:
+            steps.append(text)
+        for index, step in enumerate(steps):
+            if index:
+                await trio.sleep(_SAYING)
+            is_end = final and index == len(steps) - 1
+            for stream in streams:
+                words = words_of(step, language, speaker=speaker, since=begun[stream], until=stream.age + _SAYING)
+                stream.push(words, end=is_end)
+        for stream in streams:
+            while stream.final_is_due:
+                await stream.wait_final()
+        await trio.lowlevel.checkpoint()
+        return frozenset(package for stream in streams for package in stream.reached)
+
+    def hear(self, pcm: bytes) -> tuple[str, ...]:
+        """Let the microphone pick up sound: signed 16-bit little-endian PCM, mono, 16 kHz.
+
+        Returns the packages of the apps that got it.
+        """
+        return tuple(self._session().audio(pcm))
+
+    @property
+    def is_microphone_on(self) -> bool:
+        """Whether the cloud wants the microphone on."""
+        session = self._cloud.session(self.user_id)
+        return session is not None and session.microphone.state.enabled
+
+    # --- glasses and settings
+
+    def update_device(self, **state: object) -> bool:
+        """Tell the cloud about the glasses, with the names of the wire: `batteryLevel`, `modelName`, `connected` ...
+
+        Returns `False` when the cloud took it for too many posts in one second.
+        """
+        return self._session().device_posted(state)
+
+    def change_settings(self, package_name: str, values: Mapping[str, object]) -> None:
+        """Change settings of an app. It learns that on its socket, and then by HTTP once more (P1 5.1)."""
+        self.stored.change_settings(package_name, values)
+        session = self._cloud.session(self.user_id)
+        app = None if session is None else session.app(package_name)
+        if session is not None and app is not None:
+            session.tell_settings(app)
+        installed = self._cloud.store.apps.get(package_name)
+        if installed is not None:
+            body = messages.posted_settings(self.user_id, self.stored.settings_of(installed))
+            self._cloud.agenda.spawn(lambda: self._cloud.post(installed, "/settings", body, limit=_SETTINGS_LIMIT))
+
+    def change_system_settings(self, **values: object) -> None:
+        """Change settings of the system, under the names of the phone: `metric_system`, `timezone` ... (P1 5.3)."""
+        self.stored.system_settings.update(values)
+        session = self._cloud.session(self.user_id)
+        if session is None:
+            return
+        model = values.get("default_wearable")
+        if isinstance(model, str):
+            self.stored.model = model
+            session.change_device({"modelName": model})
+            # The cloud tells it a second time (P2 6.5).
+            session.tell_capabilities()
+        session.tell_system_settings()
+
+    def _session(self) -> UserSession:
+        session = self._cloud.session(self.user_id)
+        if session is None:
+            msg = f"the phone of {self.user_id} is not connected; await user.connect() first"
+            raise RuntimeError(msg)
+        return session
+
+
+_SETTINGS_LIMIT = 30.0
+"""Seconds after which a call to an app's `/settings` is given up. The cloud has no limit; jobs here have to end."""
