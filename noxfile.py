@@ -230,10 +230,10 @@ def package(session: nox.Session) -> None:
 
     clean = work / "clean"
     session.run(sys.executable, "-m", "virtualenv", "--clear", "--quiet", str(clean), external=True)
-    python = shutil.which("python", path=os.pathsep.join(str(clean / name) for name in ("bin", "Scripts")))
-    if python is None:
-        session.error("the clean environment has no Python")
+    programs = os.pathsep.join(str(clean / folder) for folder in ("bin", "Scripts"))
+    python = shutil.which("python", path=programs) or session.error("the clean environment has no Python")
     session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
     # Isolated, so that the checkout in the working folder is not what gets imported.
     session.run(python, "-I", "-c", CHECK_INSTALLED, NAME, external=True)
-    session.run(python, "-I", "-m", "mentra_trio.cli", "--help", external=True, silent=True)
+    script = shutil.which(NAME, path=programs) or session.error(f"the wheel brought no program {NAME}")
+    session.run(script, "--help", external=True, silent=True)
