@@ -6,6 +6,7 @@ latest URL wins. A `stop_request` never waits: it also ends a start that is unde
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -131,7 +132,9 @@ class Desk:
             with trio.move_on_after(self.config.start_timeout):
                 start.answer = await self._start(slot, request, url)
             if start.answer is _STOPPING and not self._is_stopping:
-                start.answer = WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message="The cloud did not acknowledge the session in time")
+                start.answer = WebhookAnswer(
+                    status=HTTPStatus.BAD_GATEWAY, message="The cloud did not acknowledge the session in time"
+                )
                 if slot.running is not None and not slot.running.runtime.ready.is_set():
                     slot.running.runtime.finish(StopReason(StopKind.LINK_LOST, "no ack in time"))
             return start.answer
@@ -158,10 +161,8 @@ class Desk:
                 with trio.move_on_after(self.config.close_timeout):
                     await running.runtime.aclose()
             running = slot.running = self._open(request, url)
-        try:
+        with contextlib.suppress(SessionClosedError):
             await running.runtime.link_state.wait_for(_is_decided)
-        except SessionClosedError:
-            pass
         return self._outcome(running.runtime)
 
     def _open(self, request: SessionRequest, url: CloudUrl) -> _Running:
@@ -189,7 +190,7 @@ class Desk:
         try:
             await run_session(running.session, runtime, self.handler, self.on_stop(), self.config)
         except* Exception as group:
-            log.error("[%s] the session failed: this is a bug in mentra_trio", runtime.run_id, exc_info=group)
+            log.exception("[%s] the session failed: this is a bug in mentra_trio", runtime.run_id, exc_info=group)
         finally:
             self._tasks -= 1
             if not self._tasks:
@@ -215,7 +216,11 @@ class Desk:
         if reason.kind is StopKind.SERVER_STOPPED:
             return _STOPPING
         error = runtime.error
-        text = f"The cloud refused the session: {error.code}" if isinstance(error, HandshakeError) else "No session with the cloud"
+        text = (
+            f"The cloud refused the session: {error.code}"
+            if isinstance(error, HandshakeError)
+            else "No session with the cloud"
+        )
         return WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message=text)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import attrs
 
 from ._flow import EventStream, Latest, Overflow
-from ._wire.outbound import Command, Request
 from ._wire.streams import Subscription
 from .models.device import Capabilities, DeviceState
 from .models.settings import SystemSettings
+
+if TYPE_CHECKING:
+    from ._wire.outbound import Command, Request
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -13,8 +13,9 @@ import logging
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
-from typing import TypeVar, assert_never
+from typing import TypeVar, assert_never, cast
 
 import attrs
 import trio
@@ -84,6 +85,7 @@ from ._wire.payloads import READABLE, read_payload
 from ._wire.streams import StreamName, Subscription, parse_stream
 from .config import SessionConfig
 from .errors import (
+    CloudRefusedError,
     ConnectFailedError,
     DecodeError,
     LinkDownError,
@@ -385,11 +387,11 @@ class LinkRuntime:
         """Keep the session connected until it is over. Expected outcomes are values; only bugs raise."""
         try:
             delay = 0.0
-            while self.is_live:
+            while not self.over.is_set():
                 with trio.CancelScope() as self._pausing:
                     await trio.sleep(delay)
                 self._pausing = None
-                if not self.is_live:
+                if self.over.is_set():
                     break
                 delay = await self._connect()
                 if self._is_urgent:
@@ -513,7 +515,9 @@ class LinkRuntime:
             log.warning("[%s] connection lost with code %d", self.run_id, code)
         return self._pause(self._protocol.lost(code, reason, trio.current_time()))
 
-    def _receive(self, message: str | bytes, received_at: datetime, socket: _Socket) -> float | None:
+    def _receive(  # noqa: PLR0912 - one branch for each kind of message
+        self, message: str | bytes, received_at: datetime, socket: _Socket
+    ) -> float | None:
         """Take one frame. Returns a pause when it ends the connection."""
         if isinstance(message, bytes):
             self._hear(message, received_at)
@@ -637,7 +641,7 @@ class LinkRuntime:
                     socket.reading.deadline = trio.current_time() + seconds
                     socket.alive.set()
                 case FailCalls(families, error):
-                    failed = self._pending.fail(families, lambda error=error: type(error)(error.code, error.text))
+                    failed = self._pending.fail(families, partial(CloudRefusedError, error.code, error.text))
                     log.warning("[%s] the cloud refused a request with %s (%d failed)", self.run_id, error.code, failed)
                 case Log(text):
                     log.info("[%s] %s", self.run_id, text)
@@ -738,8 +742,7 @@ class LinkRuntime:
             return outgoing.item
         wanted: list[Subscription] = []
         for tag in self._hub.open_tags():
-            if isinstance(tag, tuple):
-                wanted.extend(tag)
+            wanted.extend(cast("tuple[Subscription, ...]", tag))  # `subscribe` gives every stream this tag
         return SubscriptionUpdate(subscriptions=wanted_list(wanted))
 
     def _write_failed(self, outgoing: Outgoing[Command]) -> None:

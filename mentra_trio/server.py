@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING
@@ -18,15 +17,17 @@ from ._net.asgi import Health, WebhookAnswer, build_app
 from ._net.hosts import HostPolicy
 from ._net.limiter import ConnectLimiter
 from ._net.serve import serve
-from ._net.transport import Connector
 from ._net.websocket import WebSocketConnector
-from ._wire.webhooks import SessionRequest, StopRequest
 from .config import RestartPolicy, SessionConfig, app_config
 from .errors import ConfigError
-from .session import MentraSession, SessionHandler, StopHandler
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
     from ._net.asgi import ASGIApp
+    from ._net.transport import Connector
+    from ._wire.webhooks import SessionRequest, StopRequest
+    from .session import MentraSession, SessionHandler, StopHandler
 
 log = logging.getLogger("mentra_trio.server")
 
@@ -49,8 +50,8 @@ class MiniAppServer:
         host: interface to listen on; else `HOST`, else all of them.
         port: port to listen on, 0 for any free one; else `PORT`, else 7010.
         cloud_hosts: further clouds that may be connected to, besides MentraOS's own over TLS: `cloud.example.com`,
-            `*.example.com`, `cloud.example.com:8443`, or `ws://cloud.internal:8002` for one without TLS. Your API key is
-            sent to these hosts and to no others (P1 1.5).
+            `*.example.com`, `cloud.example.com:8443`, or `ws://cloud.internal:8002` for one without TLS. Your API key
+            is sent to these hosts and to no others (P1 1.5).
         dev: whether a cloud on the loopback interface may be connected to; else `MENTRAOS_DEV=1`. Not for production.
         stop_grace: seconds that the handler has to finish after its session ended.
         restart: what happens when the handler raises.
@@ -114,8 +115,8 @@ class MiniAppServer:
     def on_stop(self, handler: StopHandler) -> StopHandler:
         """Take a function that runs when a session has ended, after its handler, with the reason.
 
-        It has `stop_grace` seconds. Not called when the session never came up. Usable as a decorator or as a plain call;
-        one function only.
+        It has `stop_grace` seconds. Not called when the session never came up. Usable as a decorator or as a plain
+        call; one function only.
         """
         if self._stop_handler is not None:
             raise ConfigError("the app already has a stop handler")

@@ -92,7 +92,10 @@ class MentraSession:
 
     @property
     def base_url(self) -> str:
-        """Where the cloud's HTTP API is reached, such as `https://api.mentra.glass` (P1 8.1). Changes with the cloud."""
+        """Where the cloud's HTTP API is reached, such as `https://api.mentra.glass` (P1 8.1).
+
+        Changes when the session moves to another cloud (D17).
+        """
         url = self._runtime.url
         return f"{'https' if url.tls else 'http'}://{url.authority}"
 
@@ -119,8 +122,8 @@ class MentraSession:
         """End the session from the app's side: streams end, then the handler has `stop_grace` seconds to finish.
 
         Until the handler has finished the link stays up, so this is the moment for a goodbye on the display. Then the
-        cloud is told that the app lets go (`ownership_release`), and the connection is closed (D6). The cloud starts the
-        app again only when the wearer does. Doing it again is harmless.
+        cloud is told that the app lets go (`ownership_release`), and the connection is closed (D6). The cloud starts
+        the app again only when the wearer does. Doing it again is harmless.
         """
         self._runtime.finish(StopReason(StopKind.ENDED_BY_APP))
         await trio.lowlevel.checkpoint()
@@ -224,11 +227,11 @@ async def _supervise(
         except* SessionClosedError as group:
             if runtime.is_live:
                 has_crashed = True
-                _log_crash(runtime, group)
+                _log_crash(runtime.run_id, "session", group)
         # A handler's error may come together with its cancellation (T10), which has to go on.
-        except* Exception as group:
+        except* Exception as group:  # noqa: BLE001 - logged, and no other session may notice
             has_crashed = True
-            _log_crash(runtime, group)
+            _log_crash(runtime.run_id, "session", group)
         if not has_crashed or not runtime.is_live:
             return
         now = trio.current_time()
@@ -243,18 +246,17 @@ async def _supervise(
             return
 
 
-def _log_crash(runtime: LinkRuntime, group: BaseExceptionGroup[Exception]) -> None:
+def _log_crash(run_id: str, which: str, group: BaseExceptionGroup[Exception]) -> None:
     # A lone exception was wrapped only by `except*`: show the author's own traceback.
     error = group.exceptions[0] if len(group.exceptions) == 1 else group
-    log.error("[%s] the session handler raised", runtime.run_id, exc_info=error)
+    log.error("[%s] the %s handler raised", run_id, which, exc_info=error)
 
 
 async def _run_on_stop(session: MentraSession, reason: StopReason, on_stop: StopHandler, config: SessionConfig) -> None:
     with trio.move_on_after(config.stop_grace) as scope:
         try:
             await on_stop(session, reason)
-        except* Exception as group:
-            error = group.exceptions[0] if len(group.exceptions) == 1 else group
-            log.error("[%s] the stop handler raised", session.run_id, exc_info=error)
+        except* Exception as group:  # noqa: BLE001 - logged, and the session ends all the same
+            _log_crash(session.run_id, "stop", group)
     if scope.cancelled_caught:
         log.warning("[%s] the stop handler took longer than %g s and was cancelled", session.run_id, config.stop_grace)

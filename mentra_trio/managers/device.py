@@ -6,10 +6,10 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from .._flow import EventStream, Latest, Overflow
-from .._link import Link, StreamSpec
-from .._wire.streams import PlainSubscription
-from ..models.device import ButtonPress, Capabilities, DeviceState, HeadMove
+from mentra_trio._flow import EventStream, Latest, Overflow
+from mentra_trio._link import Link, StreamSpec
+from mentra_trio._wire.streams import PlainSubscription
+from mentra_trio.models.device import ButtonPress, Capabilities, DeviceState, HeadMove
 
 T = TypeVar("T")
 _CAPACITY = 64

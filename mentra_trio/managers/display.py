@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
-from .._link import Link
-from .._wire.outbound import DisplayEvent
-from ..models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+from mentra_trio._link import Link
+from mentra_trio._wire.outbound import DisplayEvent
+from mentra_trio.models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _LANE = "display"
 
@@ -21,8 +24,8 @@ class DisplayManager:
 
     Every method puts the newest state where the connection's writer finds it, and returns after one checkpoint; nobody
     waits for the glasses, and the cloud confirms nothing (P3 1.5). Displays that come faster than the cloud's pace
-    (0.35 s) replace each other, and the newest one always arrives. While the link is down the newest one waits, and after
-    the app was restarted by the cloud it is shown again. Replaced ones are counted in
+    (0.35 s) replace each other, and the newest one always arrives. While the link is down the newest one waits, and
+    after the app was restarted by the cloud it is shown again. Replaced ones are counted in
     `session.statistics().outbox.coalesced`.
 
     Cancelling: a cancelled call has shown nothing.

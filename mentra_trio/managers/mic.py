@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
-from .._flow import EventStream, Overflow
-from .._link import Link, StreamSpec
-from .._wire.streams import PlainSubscription
-from ..models.audio import AudioChunk
+from mentra_trio._flow import EventStream, Overflow
+from mentra_trio._link import Link, StreamSpec
+from mentra_trio._wire.streams import PlainSubscription
+
+if TYPE_CHECKING:
+    from mentra_trio.models.audio import AudioChunk
 
 _CAPACITY = 100
 """Unread chunks: 2 s to 4 s of the usual 20 ms to 40 ms (P2 5.2)."""

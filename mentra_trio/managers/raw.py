@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
-from .._flow import EventStream, Overflow
-from .._link import Link, StreamSpec
-from .._wire.streams import PlainSubscription, checked_name, parse_stream
-from ..models.session import RawEvent, RawMessage
+from mentra_trio._flow import EventStream, Overflow
+from mentra_trio._link import Link, StreamSpec
+from mentra_trio._wire.streams import PlainSubscription, checked_name, parse_stream
+
+if TYPE_CHECKING:
+    from mentra_trio.models.session import RawEvent, RawMessage
 
 _CAPACITY = 256
 """Unread messages."""
-_OWN_MESSAGES = frozenset({"tpa_connection_init", "reconnect", "subscription_update", "ownership_release", "ping", "pong"})
+_OWN_MESSAGES = frozenset(
+    {"tpa_connection_init", "reconnect", "subscription_update", "ownership_release", "ping", "pong"}
+)
 
 
 @attrs.define(eq=False)
@@ -36,8 +42,8 @@ class RawManager:
         A loop that does not keep up misses the oldest events, which are counted.
 
         Raises:
-            ValueError: `all`, `*`, or a language stream that the cloud cannot parse: it would switch permission checks off
-                or stop the speech of the wearer's other apps (P2 1.4.3).
+            ValueError: `all`, `*`, or a language stream that the cloud cannot parse: it would switch permission checks
+                off or stop the speech of the wearer's other apps (P2 1.4.3).
         """
         checked = checked_name(name)
         parsed = parse_stream(checked)

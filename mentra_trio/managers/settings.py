@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 
-from .._flow import EventStream, Latest, Overflow
-from .._link import Link, StreamSpec
-from ..models.settings import SettingChange, SystemSettings
+from mentra_trio._flow import EventStream, Latest, Overflow
+from mentra_trio._link import Link, StreamSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mentra_trio.models.settings import SettingChange, SystemSettings
 
 V = TypeVar("V")
 _CAPACITY = 256
@@ -34,18 +37,11 @@ class SettingsManager:
         value = self.values.value.get(key)
         if value is None:
             return default
-        if default is None:
-            return cast("V", value)  # the caller said that any type will do
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            return cast("V", float(value))  # V is float
-        if isinstance(default, int) and not isinstance(default, bool) and isinstance(value, float) and value.is_integer():
-            return cast("V", int(value))  # V is int; JSON does not tell 5 from 5.0
-        if isinstance(default, tuple) and isinstance(value, list):
-            return cast("V", tuple(cast("list[object]", value)))  # V is tuple
-        if type(value) is not type(default):
+        fitted = _fitted(value, default)
+        if fitted is None:
             log.warning("the setting %r is a %s, not a %s", key, type(value).__name__, type(default).__name__)
             return default
-        return cast("V", value)  # of the type of `default`
+        return cast("V", fitted)  # of the type of `default`; any type where that is None, as the caller said
 
     @property
     def values(self) -> Latest[Mapping[str, object]]:
@@ -69,3 +65,18 @@ class SettingsManager:
                 where=(lambda change: change.key in wanted) if wanted else None,
             )
         )
+
+
+def _fitted(value: object, default: object) -> object | None:
+    """Give a value as the type of `default`; `None` where it is of another."""
+    if default is None or type(value) is type(default):
+        return value
+    if isinstance(value, bool) or isinstance(default, bool):
+        return None
+    if isinstance(default, float) and isinstance(value, int):
+        return float(value)
+    if isinstance(default, int) and isinstance(value, float) and value.is_integer():
+        return int(value)  # JSON does not tell 5 from 5.0
+    if isinstance(default, tuple) and isinstance(value, list):
+        return tuple(cast("list[object]", value))  # `isinstance` cannot tell the type argument
+    return None

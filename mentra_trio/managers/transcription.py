@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import attrs
 
-from .._flow import EventStream, Overflow
-from .._link import Link, StreamSpec
-from .._wire.streams import AUTO, TranscriptionSubscription, canonical_hint, canonical_language
-from ..models.speech import Transcript
+from mentra_trio._flow import EventStream, Overflow
+from mentra_trio._link import Link, StreamSpec
+from mentra_trio._wire.streams import AUTO, TranscriptionSubscription, canonical_hint, canonical_language
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mentra_trio.models.speech import Transcript
 
 _CAPACITY = 256
 """Unread steps. Interims replace each other, so this is minutes of finals."""
@@ -21,9 +25,7 @@ class TranscriptionManager:
 
     _link: Link
 
-    def stream(
-        self, *languages: str, interim: bool = True, hints: Iterable[str] = ()
-    ) -> EventStream[Transcript]:
+    def stream(self, *languages: str, interim: bool = True, hints: Iterable[str] = ()) -> EventStream[Transcript]:
         """Open a stream of what is said, in the given languages, or in whichever language is heard.
 
         Each utterance arrives as growing interims and one final, with one `utterance_id`. A loop that does not keep up
