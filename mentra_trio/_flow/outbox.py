@@ -132,8 +132,8 @@ class Outbox(Generic[C]):
     _lanes: dict[str, _Lane[C]] = attrs.field(init=False, factory=dict[str, _Lane[C]])
     _queue: collections.deque[_Entry[C]] = attrs.field(init=False, factory=collections.deque[_Entry[C]])
     _is_open: bool = attrs.field(init=False, default=False)
-    _is_writing: bool = attrs.field(init=False, default=False)
-    """The writer has taken something and is not done with it."""
+    _in_flight: Outgoing[C] | None = attrs.field(init=False, default=None)
+    """What the writer has taken and is not done with."""
     _error: Callable[[], Exception] | None = attrs.field(init=False, default=None)
     _writer: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
     _emptied: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
@@ -231,18 +231,19 @@ class Outbox(Generic[C]):
 
         Calling it says that the writer is done with what it took before.
         """
-        self._is_writing = False
+        self._in_flight = None
         self._wake_if_empty()
         await trio.lowlevel.checkpoint()
         while (outgoing := self._take()) is None:
             with trio.move_on_at(self._next_due()):
                 await self._writer.park()
-        self._is_writing = True
+        self._in_flight = outgoing
         return outgoing
 
     def mark_written(self, outgoing: Outgoing[C]) -> None:
         """Note that the writer has written what it took last."""
-        self._is_writing = False
+        if self._in_flight is outgoing:  # not so when this writer's connection was given up meanwhile
+            self._in_flight = None
         self._written[outgoing.kind] += 1
         if outgoing.lane is not None:
             self._lanes[outgoing.lane].sent_at = trio.current_time()
@@ -260,7 +261,7 @@ class Outbox(Generic[C]):
     def close_gate(self) -> None:
         """Let only control frames pass; there is no writer now, or it may not send more."""
         self._is_open = False
-        self._is_writing = False
+        self._in_flight = None
         self._wake_if_empty()
 
     def discard_control(self) -> int:
@@ -320,7 +321,7 @@ class Outbox(Generic[C]):
             self._control
             or self._is_dirty
             or self._queue
-            or self._is_writing
+            or self._in_flight is not None
             or any(lane.pending is not None for lane in self._lanes.values())
         )
 
