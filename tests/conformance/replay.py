@@ -1,0 +1,504 @@
+"""Plays a timeline against the SDK and compares, step by step.
+
+Before each thing that is played, the SDK has come to rest, all that was expected has arrived, and nothing else has.
+Time is virtual and only passes while something is waited for: a recorded pause, or an expected item that is late.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import NoReturn, TypeVar, cast
+
+import attrs
+import trio
+import trio.testing
+
+from mentra_trio import MentraSession, MiniAppServer
+from mentra_trio._net.websocket import WebSocketConnector
+from mentra_trio.models import LinkState, StopReason
+
+from .asgi import Answer, call
+from .calls import App, UnmappedCallError, comparable, describe_stop
+from .cloud import Accept, FakeCloud, Fate, Frame, Hang, Refuse, Socket, Unreachable, read_text
+from .marks import Comparison, is_binary
+from .recordings import Json
+from .rewrites import renumber
+from .timeline import Item, Timeline, field, is_ack, is_request
+
+T = TypeVar("T")
+
+PATIENCE = 0.45
+"""Seconds in which what was recorded without a pause has to come: the recordings round pauses of 0.4 s and more."""
+ROUNDING = 0.5
+"""Recorded pauses are rounded to this."""
+PING_INTERVALS = (7.5, 15.5)
+"""Seconds between JSON pings: any interval of D20 and of the recordings."""
+HANDLER_START = 0.4
+"""Most seconds from the first ack to the handler."""
+IDLE = 0.4
+"""Seconds at the end of every scenario in which nothing more may happen."""
+EPSILON = 1e-6
+LONGEST = 3600.0
+"""Virtual seconds after which a scenario hangs."""
+
+
+class MismatchError(AssertionError):
+    """What the SDK does is not what the timeline says."""
+
+
+def replay(timeline: Timeline) -> None:
+    """Replay a timeline, which has to have this SDK's rows applied. Raises `MismatchError` at the first difference."""
+
+    async def main() -> MismatchError | None:
+        with trio.fail_after(LONGEST):
+            return await _Replay(timeline).run()
+
+    mismatch = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    if mismatch is not None:
+        raise mismatch
+
+
+@attrs.define(eq=False)
+class _Replay:
+    timeline: Timeline
+    comparison: Comparison = attrs.field(factory=Comparison)
+    changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+    items: list[Item] = attrs.field(init=False)
+    cloud: FakeCloud = attrs.field(init=False)
+    app: App = attrs.field(init=False)
+    _nursery: trio.Nursery = attrs.field(init=False)
+    _answers: dict[object, Answer] = attrs.field(init=False, factory=dict[object, Answer])
+    """By number of the request: answers that nobody has compared yet."""
+    _expected: list[Item] = attrs.field(init=False, factory=list[Item])
+    """What has to have happened before the next thing is played."""
+    _moment: float = attrs.field(init=False, default=0.0)
+    """When the item before happened."""
+    _stopping: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _stopped: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _early: dict[str | None, list[Item]] = attrs.field(init=False, factory=dict[str | None, list[Item]])
+    """By session: calls that its handler makes when it starts."""
+    _unmapped: UnmappedCallError | None = attrs.field(init=False, default=None)
+    """What a call in the handler has come to."""
+    _lost_at: dict[str | None, float] = attrs.field(init=False, factory=dict[str | None, float])
+    """By session: when its acknowledged socket ended."""
+
+    def __attrs_post_init__(self) -> None:
+        self.items = list(self.timeline.items)
+        renumber(self.items)
+        for item in self.items:
+            if item.dir == "app" and item.is_before_ack and not item.is_never:
+                self._early.setdefault(item.session, []).append(item)
+
+    async def run(self) -> MismatchError | None:
+        """Play everything; return the first difference, if there is one."""
+        mismatch = None
+        async with trio.open_nursery() as self._nursery:
+            self.cloud = FakeCloud(self._nursery, self.changed, _fates(self.items))
+            self.app = App(self._nursery, self.changed, self._create, self._stop)
+            self._moment = trio.current_time()
+            try:
+                await self._play_all()
+            except MismatchError as error:
+                mismatch = error
+            self.app.finish()
+            self._stopping.set()
+            if self.app.server is not None:
+                await self._stopped.wait()
+            self._nursery.cancel_scope.cancel()
+        return mismatch
+
+    async def _play_all(self) -> None:
+        last: Item | None = None
+        for item in self.items:
+            if item.dir in ("out", "event", "result"):
+                self._expected.append(item)
+                continue
+            if item.kind == "note" or (item.dir == "in" and item.kind == "http" and not is_request(item)):
+                continue  # an explanation, or the fate of a socket
+            if item.dir == "app" and item.is_before_ack and not item.is_never:
+                if item.session not in self.app.sessions:
+                    raise MismatchError(f"{_name(item)}: the handler did not start with the ack")
+                continue  # the handler made this call
+            if not self._is_same_tick(last, item):
+                await self._compare()
+                if item.wait:
+                    await self._wait_for(item.wait)
+            await self._play(item)
+            last = item
+        await self._compare()
+        await self._wait_for(max(self.timeline.end_wait, IDLE))
+        self._check_unfinished()
+
+    def _is_same_tick(self, last: Item | None, item: Item) -> bool:
+        """Tell whether the app made this call without going back to the event loop."""
+        if last is None or last.dir != "app" or item.dir != "app" or last.tick != item.tick:
+            return False
+        return all(expected.dir == "result" for expected in self._expected)
+
+    # The app server
+
+    async def _create(self, item: Item) -> MiniAppServer:
+        server = MiniAppServer(
+            **cast("dict[str, str]", item.kwargs),  # the options that need another type are not mapped yet
+            dev=True,
+            connector=WebSocketConnector(self.cloud.dial),
+        )
+        server.on_session(self._handle)
+        if self.timeline.has_stop_handler:
+            server.on_stop(self._on_stop)
+        await self._nursery.start(self._serve, server)
+        return server
+
+    async def _serve(
+        self, server: MiniAppServer, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        try:
+            async with server.running():
+                task_status.started()
+                await self._stopping.wait()
+        finally:
+            self._stopped.set()
+            self.changed.unpark_all()
+
+    async def _stop(self) -> None:
+        self._stopping.set()
+        await self._stopped.wait()
+
+    async def _handle(self, session: MentraSession) -> None:
+        """The session handler: lets the runner have the session, and returns when it is over."""
+        over = session.settings.system.changes()
+        name = self._webhook_session_id(session)
+        self.app.sessions[name] = session
+        try:
+            for item in self._early.pop(name, []):
+                await self.app.perform(item)
+        except UnmappedCallError as error:
+            self._unmapped = error  # the SDK would take it for a crash of the app
+        self.changed.unpark_all()
+        async for _ in over:
+            pass
+
+    def _webhook_session_id(self, session: MentraSession) -> str:
+        """Find out which webhook started a session: the ack may have renamed it."""
+        asked = [
+            cast("str", item.session)
+            for item in self.items
+            if is_request(item, "session_request") and field(item.message, "body", "userId") == session.user_id
+        ]
+        fresh = [name for name in dict.fromkeys(asked) if name not in self.app.sessions]
+        return session.session_id if session.session_id in asked else (fresh or asked)[0]
+
+    async def _on_stop(self, session: MentraSession, reason: StopReason) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.timeline.stop_handler_raises:
+            raise RuntimeError("the recorded stop handler raises")
+        self.app.got("on_stop", describe_stop(session, reason))
+
+    # Playing
+
+    async def _play(self, item: Item) -> None:
+        self._moment = trio.current_time()
+        match item.dir, item.kind:
+            case "app", _:
+                await self.app.perform(item)
+            case "in", "http":
+                self._nursery.start_soon(self._request, item)
+            case "runner", "keeps_trying":
+                await self._keep_trying(item)
+            case "in", _:
+                await self._send(item, self._socket(item))
+            case _:
+                raise UnmappedCallError(f"the runner cannot play {item.dir} {item.kind}")
+
+    async def _request(self, item: Item) -> None:
+        if self.app.server is None:
+            raise UnmappedCallError("a request before there is a server")
+        request = cast("Json", item.message)
+        body = request.get("raw")
+        if body is None and "body" in request:
+            body = json.dumps(self.comparison.known(request["body"]))
+        answer = await call(
+            self.app.server.asgi,
+            method=cast("str", request["method"]),
+            target=cast("str", request["path"]),
+            headers=cast("dict[str, str]", request.get("headers", {})),
+            body=cast("str", body or "").encode(),
+        )
+        self._answers[request["http"]] = answer
+        self.changed.unpark_all()
+
+    def _socket(self, item: Item) -> Socket:
+        socket = self.cloud.socket(cast("int", item.conn))
+        if socket is None:
+            raise MismatchError(f"{_name(item)}: socket {item.conn} was never opened")
+        return socket
+
+    async def _send(self, item: Item, socket: Socket) -> None:
+        message = self.comparison.known(item.message)
+        match item.kind:
+            case "text":
+                if field(message, "type") in ("tpa_connection_ack", "reconnect_ack", "reconnect_deferred"):
+                    socket.may_ping = True
+                await socket.send_text(json.dumps(message) if item.raw is None else item.raw)
+                if is_ack(item) and item.session not in self.app.sessions:
+                    await self._wait_handler(item)
+            case "binary":
+                await socket.send_binary(_bytes(message))
+            case "ping":
+                await socket.send_ping(_bytes(message))
+            case "frame":
+                fin, opcode = cast("bool", field(message, "fin")), cast("int", field(message, "opcode"))
+                await socket.send_frame(opcode=opcode, payload=_bytes(field(message, "payload")), is_last=fin)
+            case "close":
+                if socket.may_ping:
+                    self._lost_at[item.session] = trio.current_time()
+                if field(message, "abrupt"):
+                    await socket.cut()
+                else:
+                    code, reason = cast("int", field(message, "code")), cast("str", field(message, "reason"))
+                    await socket.close(code, reason)
+            case _:
+                raise UnmappedCallError(f"the runner cannot play in {item.kind}")
+
+    async def _wait_handler(self, item: Item) -> None:
+        """Let the handler start: it waits a moment for the state of the glasses, which the real cloud sends at once."""
+        with trio.move_on_after(HANDLER_START):
+            while item.session not in self.app.sessions or item.session in self._early:
+                await self.changed.park()
+        if self._unmapped is not None:
+            raise self._unmapped
+
+    async def _keep_trying(self, item: Item) -> None:
+        """Refuse every further connection until the SDK gives the session up."""
+        self.cloud.otherwise = Unreachable()
+        session = self.app.sessions[cast("str", item.session)]
+        low, high = item.window or (0.0, LONGEST)
+        since = self._lost_at.get(item.session, self._moment)
+        with trio.move_on_at(since + high):
+            await session.link_state.wait_for(lambda state: state is LinkState.CLOSED)
+        elapsed = trio.current_time() - since
+        if session.link_state.value is not LinkState.CLOSED or elapsed < low:
+            raise MismatchError(f"{_name(item)}: given up after {elapsed:.2f} s, expected {low} to {high} s")
+        if not self.cloud.refused:
+            raise MismatchError(f"{_name(item)}: the SDK never tried again")
+        self._moment = trio.current_time()
+
+    # Comparing
+
+    async def _wait_for(self, seconds: float) -> None:
+        """Let time pass in which nothing happens."""
+        await trio.sleep(seconds)
+        await self._settle()
+        self._check_nothing_else()
+
+    async def _settle(self) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        for ask in list(self.app.counters.values()):
+            ask()
+
+    async def _compare(self) -> None:
+        """Compare what has happened since the last thing that was played, and that it is all."""
+        await self._settle()
+        expected, self._expected = self._expected, []
+        for item in expected:
+            await self._compare_one(item)
+        await self._settle()
+        self._check_nothing_else()
+
+    async def _compare_one(self, item: Item) -> None:
+        if item.dir == "event":
+            handler = cast("str", item.handler)
+            event = await self._next(item, lambda: self.app.received.get(handler), lambda got: got.at)
+            if event is not None:
+                self._same(item, *comparable(item, event.value))
+        elif item.dir == "result":
+            await self._compare_result(item)
+        elif item.kind == "http":
+            await self._compare_answer(item)
+        elif field(item.message, "type") == "ping" and item.kind == "text":
+            await self._next_ping(item)
+        else:
+            await self._compare_frame(item)
+
+    async def _compare_frame(self, item: Item) -> None:
+        number = cast("int", item.conn)
+
+        def frames() -> deque[Frame] | None:
+            socket = self.cloud.socket(number)
+            return None if socket is None else socket.frames
+
+        frame = await self._next(item, frames, lambda frame: frame.at, accepts=lambda one: not self._frame_faults(item, one))
+        if frame is not None and (faults := self._frame_faults(item, frame)):
+            self._fail(item, "; ".join(faults))
+
+    def _frame_faults(self, item: Item, frame: Frame) -> list[str]:
+        if item.kind != frame.kind:
+            return [f"expected {item.kind} {item.message!r}, got {frame.kind} {frame.message!r}"]
+        match item.kind:
+            case "open":
+                return self._upgrade_faults(item, cast("Json", frame.message))
+            case "binary":
+                same = is_binary(item.message, cast("bytes", frame.message))
+                return [] if same else [f"expected {item.message!r}, got {frame.message!r}"]
+            case "text":
+                if item.raw is not None:
+                    return [] if item.raw == frame.message else [f"expected {item.raw!r}, got {frame.message!r}"]
+                return self.comparison.differences(item.message, read_text(frame))
+            case _:
+                return self.comparison.differences(item.message, frame.message)
+
+    def _upgrade_faults(self, item: Item, upgrade: Json) -> list[str]:
+        line = field(item.message, "request_line")
+        path = line.split(" ")[1] if isinstance(line, str) else field(item.message, "path")
+        recorded = cast("Json", field(item.message, "headers") or _header_lines(item))
+        headers = {
+            name: bytes.fromhex(cast("str", value["hex"])).decode("latin-1") if isinstance(value, dict) else value
+            for name, value in cast("dict[str, Json | str]", recorded).items()
+            if name.startswith("x-")
+        }
+        return self.comparison.differences({"path": path, "headers": headers}, upgrade)
+
+    async def _compare_answer(self, item: Item) -> None:
+        number = field(item.message, "http")
+
+        def answers() -> deque[Answer] | None:
+            answer = self._answers.get(number)
+            return None if answer is None else deque([answer])
+
+        answer = await self._next(item, answers, lambda one: one.at)
+        if answer is None:
+            return
+        del self._answers[number]
+        got: Json = {"status": answer.status, "body": answer.json(), "content_type": answer.content_type}
+        expected = {key: value for key, value in cast("Json", item.message).items() if key in got}
+        self._same(item, expected, {key: got[key] for key in expected})
+
+    async def _compare_result(self, item: Item) -> None:
+        outcome = self.app.outcomes.get(cast("int", item.api))
+        if outcome is None:
+            self._fail(item, "the call was never made")
+        done = await self._next(
+            item, lambda: deque([outcome]) if outcome.is_done else None, lambda one: one.at or trio.current_time()
+        )
+        if done is None:
+            return
+        outcome.is_compared = True
+        if item.kind == "error":
+            if outcome.error is None:
+                self._fail(item, f"expected an error, got {outcome.value!r}")
+            if item.value not in ("raised", "rejected"):
+                self._same(item, item.value, type(outcome.error).__name__)
+        elif outcome.error is not None:
+            self._fail(item, f"the call raised {outcome.error!r}")
+        else:
+            self._same(item, *comparable(item, outcome.value))
+
+    async def _next_ping(self, item: Item) -> None:
+        socket = self._socket(item)
+        interval = attrs.evolve(item, window=(0.0, PING_INTERVALS[1]))
+        await self._next(interval, lambda: socket.pings, lambda at: at)
+
+    async def _next(
+        self,
+        item: Item,
+        source: Callable[[], deque[T] | None],
+        moment: Callable[[T], float],
+        *,
+        accepts: Callable[[T], bool] | None = None,
+    ) -> T | None:
+        """Take the next thing from a source, and see that it came in time. `None` for an optional one that is absent."""
+        low, high = _window(item)
+        base = self._moment
+        with trio.move_on_at(base + high + EPSILON):
+            while not source():
+                if item.is_optional:
+                    return None
+                await self.changed.park()
+        waiting = source()
+        if not waiting:
+            self._fail(item, f"did not happen within {high:.2f} s{self._instead()}")
+        if item.is_optional and accepts is not None and not accepts(waiting[0]):
+            return None
+        found = waiting.popleft()
+        at = moment(found)
+        if low and at < base + low - EPSILON:  # without a least pause, things of different kinds have no order
+            self._fail(item, f"happened {at - base:.2f} s after the item before, expected at least {low:.2f} s")
+        self._moment = max(base, at)
+        return found
+
+    def _instead(self) -> str:
+        """Tell what is there and was not expected, for a message."""
+        found = self._leftovers()
+        return f"; instead there is {found}" if found else ""
+
+    def _same(self, item: Item, expected: object, actual: object) -> None:
+        faults = self.comparison.differences(expected, actual)
+        if faults:
+            self._fail(item, "; ".join(fault.removeprefix(": ") for fault in faults))
+
+    def _leftovers(self) -> list[str]:
+        found = list(self.cloud.strays)
+        for socket in self.cloud.sockets:
+            found += [f"socket {socket.number}: {frame.kind} {frame.message!r}" for frame in socket.frames]
+            gaps = zip(socket.ping_times, socket.ping_times[1:], strict=False)
+            found += [f"socket {socket.number}: pings {b - a:.2f} s apart" for a, b in gaps if b - a < PING_INTERVALS[0]]
+        for handler, events in self.app.received.items():
+            found += [f"handler {handler}: {event.value!r}" for event in events]
+        found += [f"an answer to request {number}: {answer}" for number, answer in self._answers.items()]
+        for number, outcome in self.app.outcomes.items():
+            if outcome.error is not None and not outcome.is_compared:
+                found.append(f"call {number} raised {outcome.error!r}")
+        return found
+
+    def _check_nothing_else(self) -> None:
+        """Negative facts count: what is not expected must not have happened."""
+        if found := self._leftovers():
+            raise MismatchError("not expected: " + "; ".join(found))
+
+    def _check_unfinished(self) -> None:
+        for number, outcome in self.app.outcomes.items():
+            if (number in self.timeline.unfinished) is outcome.is_done:
+                state = "has returned" if outcome.is_done else "never returned"
+                raise MismatchError(f"call {number} {state}")
+
+    def _fail(self, item: Item, text: str) -> NoReturn:
+        raise MismatchError(f"{_name(item)}: {text}")
+
+
+def _name(item: Item) -> str:
+    what = field(item.message, "type") or item.handler or item.method or ""
+    where = f" on socket {item.conn}" if item.conn is not None else ""
+    return f"step {item.step}, {item.dir} {item.kind} {what}{where}"
+
+
+def _window(item: Item) -> tuple[float, float]:
+    if item.window is not None:
+        return item.window
+    return max(0.0, item.wait - ROUNDING), item.wait + PATIENCE
+
+
+def _bytes(value: object) -> bytes:
+    return bytes.fromhex(cast("str", field(value, "$binary", "hex")))
+
+
+def _header_lines(item: Item) -> dict[str, str]:
+    lines = cast("list[str]", field(item.message, "header_lines") or [])
+    return {name.lower(): text for name, _, text in (line.partition(": ") for line in lines)}
+
+
+def _fates(items: list[Item]) -> dict[int, Fate]:
+    """Find out how each upgrade is answered."""
+    fates: dict[int, Fate] = {}
+    for item in items:
+        if item.conn is None:
+            continue
+        if item.kind == "open":
+            fates[item.conn] = Accept()
+        elif item.dir == "in" and item.kind == "http":
+            status, body = field(item.message, "status"), field(item.message, "body")
+            fates[item.conn] = Refuse(cast("int", status), str(body or ""))
+        elif item.dir == "in" and item.kind == "note":
+            fates[item.conn] = Hang()
+    return fates

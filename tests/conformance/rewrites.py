@@ -1,0 +1,559 @@
+"""Changes of a timeline that need more than one item. Rows name them (`rewrite = "..."`)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import cast
+
+from mentra_trio._wire.streams import canonical_language, parse_stream
+
+from .recordings import Json
+from .timeline import Item, field, is_ack, is_request
+
+Rewrite = Callable[[list[Item], Item], None]
+
+
+def drop(items: list[Item], item: Item) -> None:
+    """Take an item out; a socket takes along all that was recorded on it."""
+    items.remove(item)
+    if item.kind == "open":
+        items[:] = [other for other in items if other.conn != item.conn]
+
+
+def renumber(items: list[Item]) -> None:
+    """Number the sockets in the order in which they are opened, after rows have added or taken out some."""
+    opened = [item.conn for item in items if item.dir == "out" and item.kind == "open"]
+    numbers = {conn: number for number, conn in enumerate(opened, start=1)}
+    for item in items:
+        if item.conn is not None:
+            item.conn = numbers.get(item.conn, item.conn)
+
+
+def _new_socket(items: list[Item], item: Item) -> None:
+    """What was recorded on an old socket from here on happens on a new one."""
+    old = cast("int", item.conn)
+    new = 1000 * old
+    place = items.index(item)
+    first = next(other for other in items if other.kind == "open" and other.conn == old)
+    items.insert(place, Item(dir="out", kind="open", step=item.step, conn=new, session=item.session,
+                             message=first.message))  # fmt: skip
+    for later in items[place + 1 :]:
+        if later.conn == old:
+            later.conn = new
+
+
+def _live_observers(items: list[Item], item: Item, method: str) -> list[Item]:
+    """List the registrations of an observer that are live at an item, in its session."""
+    earlier = items[: items.index(item)]
+    removed = {other.method for other in earlier if other.dir == "app"}
+    return [
+        other
+        for other in items
+        if other.dir == "app"
+        and other.method == method
+        and other.session == item.session
+        and other.assign not in removed
+        and (other in earlier or other.is_before_ack)
+    ]
+
+
+def _new_event(registration: Item, like: Item, value: object) -> Item:
+    return Item(
+        dir="event",
+        kind="event",
+        step=like.step,
+        session=like.session,
+        method=registration.method,
+        handler=registration.handlers[0],
+        value=value,
+    )
+
+
+def _next_run(items: list[Item], item: Item) -> int:
+    """Find where the next run of an item's session begins."""
+    start = items.index(item) + 1
+    for place in range(start, len(items)):
+        other = items[place]
+        if other.session == item.session and is_request(other, "session_request"):
+            return place
+    return len(items)
+
+
+def _ends_here(items: list[Item], item: Item) -> None:
+    """The session ends with this message or close frame, so what was recorded of its later life does not happen.
+
+    Unless the cloud closed the socket, this SDK does. Observers hear of the end once.
+    """
+    end = _next_run(items, item)
+    place = items.index(item) + 1
+    sockets = {other.conn for other in items[place:end] if other.kind == "open" and other.session == item.session}
+    sockets.add(item.conn)
+    kept: list[Item] = []
+    for other in items[place:end]:
+        is_link = other.conn in sockets and other.dir in ("in", "out")
+        is_news = other.dir == "event" and other.session == item.session and other.handler != "on_stop"
+        is_on_stop = other.handler == "on_stop" and any(one.handler == "on_stop" for one in kept)
+        if is_link or is_news or is_on_stop:
+            continue
+        if other.kind == "return" and other.session == item.session and other.method == "session.is_connected":
+            other.value = False
+        kept.append(other)
+    told: list[Item] = []
+    if item.kind != "close":
+        message = {"code": 1000, "reason": "Client disconnect"}
+        told.append(Item(dir="out", kind="close", step=item.step, conn=item.conn, session=item.session, message=message))
+    for observer in _live_observers(items, item, "session.on_disconnected"):
+        told.append(_new_event(observer, item, {"permanent": True}))
+    items[place:end] = [*told, *kept]
+
+
+def _tells_end(items: list[Item], item: Item) -> None:
+    """Observers hear of the end that a call brings."""
+    place = items.index(item) + 1
+    for observer in _live_observers(items, item, "session.on_disconnected"):
+        items.insert(place, _new_event(observer, item, {"permanent": True}))
+
+
+def _tells_connected(items: list[Item], item: Item) -> None:
+    """Observers of the session hear of an ack, also where the recorded ones belonged to a run that was thrown away."""
+    place = items.index(item) + 1
+    end = next((n for n in range(place, len(items)) if items[n].dir in ("in", "app")), len(items))
+    told = {other.handler for other in items[place:end] if other.dir == "event"}
+    settings = field(item.message, "settings")
+    for method, value in (("session.on_connected", settings or []), ("session.on_reconnected", [])):
+        for observer in _live_observers(items, item, method):
+            if observer.handlers[0] not in told:
+                items.insert(place, _new_event(observer, item, value))
+
+
+def _after_ack(items: list[Item], item: Item) -> None:
+    """What was sent on a socket that the cloud had not acknowledged, or had parked, waits for its ack (D9)."""
+    place = items.index(item)
+    ack = next((other for other in items[place:] if is_ack(other) and other.conn == item.conn), None)
+    items.remove(item)
+    if ack is None:
+        return
+    fields = copy.deepcopy(cast("Json", item.message))
+    if isinstance(name := field(ack.message, "sessionId"), str):
+        fields["sessionId"] = name
+    item.message = fields
+    target = items.index(ack) + 1
+    while target < len(items) and items[target].dir not in ("in",) and not (
+        items[target].dir == "out" and field(items[target].message, "type") == "subscription_update"
+    ):
+        target += 1
+    items.insert(min(target + 1, len(items)), item)
+
+
+def _utf8_ids(items: list[Item], item: Item) -> None:
+    """A start whose ids go beyond Latin-1 does not fail: they are sent as UTF-8."""
+    number = field(item.message, "http")
+    request = next(other for other in items if is_request(other) and field(other.message, "http") == number)
+    ids = {"x-session-id": field(request.message, "body", "sessionId"), "x-user-id": field(request.message, "body", "userId")}
+    create = next(other for other in items if other.method == "app.create")
+    package = create.kwargs["package_name"]
+    headers: Json = {name: cast("str", value).encode().decode("latin-1") for name, value in ids.items()}
+    headers |= {"x-package-name": package, "x-api-key": create.kwargs["api_key"]}
+    path = "/" + cast("str", field(request.message, "body", "websocketUrl")).split("/", maxsplit=3)[3]
+    conn = 1000 * cast("int", number)
+    place = items.index(item)
+    items[place : place + 1] = [
+        Item(dir="out", kind="open", step=item.step, conn=conn, session=cast("str", ids["x-session-id"]),
+             message={"path": path, "headers": headers}),
+        Item(dir="out", kind="text", step=item.step, conn=conn, session=cast("str", ids["x-session-id"]),
+             message={"type": "tpa_connection_init", "packageName": package, "apiKey": create.kwargs["api_key"],
+                      "sdkVersion": "3", "timestamp": "<timestamp>"}),
+    ]  # fmt: skip
+
+
+def _backoff(items: list[Item], item: Item) -> None:
+    """Attempts come after 0 s to 0.25 s at first, then after up to 0.5 s, 1 s, 2 s ... 10 s (D20)."""
+    earlier = items[: items.index(item)]
+    attempts = sum(other.kind == "open" and other.session == item.session for other in earlier) - 1
+    item.window = (0.0, 0.25 if attempts <= 0 else min(10.0, 0.5 * 2 ** (attempts - 1)))
+
+
+def _same_run(items: list[Item], item: Item) -> None:
+    """The handler is not run a second time: its registrations are those of the first run (D17)."""
+    place = items.index(item)
+    alike = [
+        earlier
+        for earlier in items[:place]
+        if earlier.dir == "app"
+        and earlier.session == item.session
+        and earlier.handlers
+        and (earlier.method, earlier.args, earlier.kwargs) == (item.method, item.args, item.kwargs)
+    ]
+    if not alike:
+        return
+    first = alike[0]
+    renamed = dict(zip(item.handlers, first.handlers, strict=True))
+    for later in items[place + 1 :]:
+        later.handler = renamed.get(later.handler or "", later.handler)
+        if item.assign and later.method == item.assign:
+            later.method = first.assign
+    items.remove(item)
+
+
+def _live_handlers(items: list[Item], like: Item, until: int) -> list[str]:
+    """List the handlers registered like one of them and not removed before an item."""
+    registrations = [
+        item
+        for item in items[:until]
+        if item.dir == "app" and item.kind == "call" and (item.method, item.args) == (like.method, like.args)
+    ]
+    removed = {item.method for item in items[:until] if item.dir == "app"}
+    return [item.handlers[0] for item in registrations if item.handlers and item.assign not in removed]
+
+
+def _deliver_to_all(items: list[Item], item: Item) -> None:
+    """Every handler that was registered when a message came gets it, whatever the others do (P2 1.6, D1)."""
+    start = max(n for n, other in enumerate(items[: items.index(item)]) if other.dir == "in")
+    end = next((n for n, other in enumerate(items) if n > start and other.dir == "in"), len(items))
+    events = [other for other in items[start:end] if other.dir == "event"]
+    for event in events:
+        like = next((other for other in items if other.dir == "app" and event.handler in other.handlers), None)
+        if like is None:
+            continue
+        for handler in _live_handlers(items, like, start):
+            if not any(other.handler == handler for other in items[start:end] if other.dir == "event"):
+                items.insert(items.index(event) + 1, _copy(event, handler=handler))
+                end += 1
+
+
+def _copy(item: Item, **changes: object) -> Item:
+    twin = copy.copy(item)
+    for name, value in changes.items():
+        setattr(twin, name, value)
+    return twin
+
+
+def _once(items: list[Item], item: Item) -> None:
+    """An event that a handler gets twice because it was registered twice comes once."""
+    before = items[: items.index(item)]
+    last = next((other for other in reversed(before) if other.dir in ("in", "app") or other.handler == item.handler), None)
+    if last is not None and last.dir == "event" and last.value == item.value:
+        items.remove(item)
+
+
+def _deliver_transcript(items: list[Item], item: Item) -> None:
+    """A transcript goes to the streams of its language, and otherwise to those of any language (D19).
+
+    Copies of other apps' languages are dropped as soon as an event named `auto` has come over the connection, because
+    from then on they are copies.
+    """
+    place = items.index(item)
+    registrations = _speech_registrations(items, place)
+    if not registrations:
+        return
+    end = next((n for n in range(place + 1, len(items)) if items[n].dir in ("in", "app")), len(items))
+    events = {
+        other.handler: other
+        for other in items[place + 1 : end]
+        if other.dir == "event" and (other.method or "").startswith("transcription.")
+    }
+    name = parse_stream(cast("str", field(item.message, "streamType")))
+    wanted: list[Item] = []
+    if name is not None:
+        wanted = [one for one in registrations if name.language in _languages(one)]
+        if not wanted and not _has_heard_auto(items, place):
+            wanted = [one for one in registrations if "auto" in _languages(one)]
+    handlers = [one.handlers[0] for one in wanted]
+    for handler, event in events.items():
+        if handler not in handlers:
+            items.remove(event)
+    for registration in reversed(wanted):
+        if registration.handlers[0] not in events:
+            event = _new_event(registration, item, _transcript_value(item.message))
+            event.cause = item.message
+            items.insert(place + 1, event)
+
+
+def _speech_registrations(items: list[Item], until: int) -> list[Item]:
+    """List the calls whose transcription handlers are live at an item."""
+    live: dict[str, Item] = {}
+    for item in items[:until]:
+        if item.dir != "app" or item.session != items[until].session:
+            continue
+        if item.method in ("transcription.on", "transcription.for_language"):
+            live[item.assign or f"call {item.api}"] = item
+        elif item.method == "transcription.stop":
+            live.clear()
+        else:
+            live.pop(item.method or "", None)
+    return list(live.values())
+
+
+def _languages(registration: Item) -> list[str]:
+    """Give the languages of a call as this SDK spells them."""
+    if registration.method == "transcription.on":
+        return ["auto"]
+    (given,) = registration.args
+    tags = cast("list[str]", given) if isinstance(given, list) else [cast("str", given)]
+    return [_canonical(f"transcription:{tag}").partition(":")[2] for tag in tags]
+
+
+def _has_heard_auto(items: list[Item], until: int) -> bool:
+    """Tell whether an event named `auto` has come over the connection."""
+    for item in reversed(items[:until]):
+        if item.dir == "in" and item.conn == items[until].conn:
+            if is_ack(item):
+                return False
+            if str(field(item.message, "streamType")).partition("?")[0] == "transcription:auto":
+                return True
+    return False
+
+
+def _transcript_value(message: object) -> Json:
+    """Give what the reference SDK makes of a transcription message."""
+    data = field(message, "data")
+    said = data if data is not None else message
+    language = field(said, "detectedLanguage")
+    if language is None:
+        language = field(said, "transcribeLanguage")
+    if language is None:
+        language = cast("str", field(message, "streamType")).removeprefix("transcription:")
+    text, start, end = field(said, "text"), field(said, "startTime"), field(said, "endTime")
+    more = ("speakerId", "utteranceId", "confidence", "duration", "metadata")
+    return {
+        "text": "" if text is None else text,
+        "isFinal": bool(field(said, "isFinal")),
+        "language": language,
+        "startTime": 0 if start is None else start,
+        "endTime": 0 if end is None else end,
+        **{name: field(said, name) for name in more},
+    }
+
+
+def _refuses_what_is_no_text(items: list[Item], item: Item) -> None:
+    """What is shown has to be text, or lines of text for `show_text`: otherwise the call raises, and nothing is sent."""
+    texts: list[object] = []
+    for argument in item.args:
+        is_lines = isinstance(argument, list) and item.method == "display.show_text"
+        texts += cast("list[object]", argument) if is_lines else [argument]
+    if all(isinstance(text, str) and text != "<undefined>" or field(text, "$repeat") for text in texts):
+        return
+    place = items.index(item) + 1
+    sent = next((other for other in items[place:] if other.dir in ("out", "in", "app")), None)
+    if sent is not None and sent.dir == "out" and field(sent.message, "type") == "display_event":
+        items.remove(sent)
+    items.insert(place, Item(dir="result", kind="error", step=item.step, api=item.api, method=item.method,
+                             session=item.session, value="TypeError"))  # fmt: skip
+
+
+def _coalesced(items: list[Item], item: Item) -> None:
+    """A request for a session that is just being started joins that start: no second socket (P1 1.6)."""
+    place = items.index(item) + 1
+    opened = next((other for other in items[place:] if other.kind == "open" and other.session == item.session), None)
+    old = next((other for other in reversed(items[:place]) if other.kind == "open" and other.session == item.session), None)
+    if opened is None or old is None:
+        return
+    for other in items[place:]:
+        is_end = other.conn == old.conn and other.dir == "out"
+        is_start = other is opened or (
+            other.conn == opened.conn and field(other.message, "type") == "tpa_connection_init"
+        )
+        if is_end or is_start:
+            items.remove(other)
+        elif other.conn == opened.conn:
+            other.conn = old.conn
+
+
+def _tells_undecodable(items: list[Item], item: Item) -> None:
+    """Whoever asks for the count of unreadable frames finds this one in it."""
+    place = items.index(item) + 1
+    for observer in _live_observers(items, item, "session.on_error"):
+        items.insert(place, _new_event(observer, item, {"undecodable": True}))
+
+
+def _newest_of_burst(items: list[Item], item: Item) -> None:
+    """Displays of one tick replace each other: only the last one has to go out."""
+    place = items.index(item)
+    for other in items[place + 1 :]:
+        if other.dir in ("in", "app"):
+            return
+        if other.kind == "text" and other.conn == item.conn and field(other.message, "type") == "display_event":
+            item.is_optional = True
+            return
+
+
+def _canonical(name: str) -> str:
+    """Spell the language of a stream name as this SDK does (P2 1.4.2)."""
+    path, question, query = name.partition("?")
+    base, colon, language = path.partition(":")
+    if base != "transcription" or not colon or parse_stream(path) is not None:
+        return name
+    try:
+        return f"{base}:{canonical_language(language)}{question}{query}"
+    except ValueError:
+        return name
+
+
+def _canonical_names(items: list[Item], item: Item) -> None:
+    """Language streams carry the tag that the cloud parses, both ways: it repeats what was subscribed (P2 1.5)."""
+    message = copy.deepcopy(item.message)
+    if not isinstance(message, dict):
+        return
+    fields = cast("Json", message)
+    names, name = fields.get("subscriptions"), fields.get("streamType")
+    if isinstance(names, list):
+        spelled = [_canonical(one) if isinstance(one, str) else one for one in cast("list[object]", names)]
+        fields["subscriptions"] = list(dict.fromkeys(cast("list[str]", spelled)))
+    if isinstance(name, str):
+        fields["streamType"] = _canonical(name)
+    item.message = fields
+
+
+def _refuses_unparseable(items: list[Item], item: Item) -> None:
+    """A language that is none raises, and nothing is subscribed; so there is nothing to clean up either."""
+    try:
+        for language in _languages(item):
+            canonical_language(language)
+    except ValueError:
+        pass
+    else:
+        return
+    unread = [f"transcription:{language}" for language in _languages(item)]
+    place = items.index(item) + 1
+    for other in items[place:]:
+        if other.dir == "app" and other.method == item.assign:
+            items.remove(other)
+        names = field(other.message, "subscriptions")
+        if other.dir == "out" and isinstance(names, list):
+            kept = [name for name in cast("list[object]", names) if name not in unread]
+            before = [earlier for earlier in items[: items.index(other)] if earlier.conn == other.conn]
+            told = [field(earlier.message, "subscriptions") for earlier in before if earlier.dir == "out"]
+            if told and told[-1] == kept:
+                items.remove(other)  # nothing has changed
+            else:
+                other.message = {**cast("Json", other.message), "subscriptions": kept}
+        if other.method == "transcription.active":
+            other.value = False
+    items.insert(place, Item(dir="result", kind="error", step=item.step, api=item.api, method=item.method,
+                             session=item.session, value="ValueError"))  # fmt: skip
+
+
+def _hints_of(items: list[Item], item: Item) -> None:
+    """Hints that were configured stand in the names of the language streams opened after that (P2 3.4)."""
+    place = items.index(item)
+    hints: list[str] = []
+    opened: dict[str, list[str]] = {}
+    for earlier in items[:place]:
+        if earlier.dir != "app" or earlier.session != item.session:
+            continue
+        if earlier.method == "transcription.configure":
+            hints = cast("list[str]", earlier.kwargs.get("language_hints") or [])
+        elif earlier.method == "transcription.stop":
+            hints, opened = [], {}
+        elif earlier.method == "transcription.on":
+            opened.setdefault("auto", []).extend(hints)
+        elif earlier.method == "transcription.for_language":
+            (language,) = earlier.args
+            languages = cast("list[str]", language) if isinstance(language, list) else [cast("str", language)]
+            for tag in languages:
+                opened.setdefault(_canonical(f"transcription:{tag}").partition(":")[2], []).extend(hints)
+    message = copy.deepcopy(cast("Json", item.message))
+    names = cast("list[object]", message["subscriptions"])
+    message["subscriptions"] = [_with_hints(name, opened) for name in names]
+    item.message = message
+
+
+def _with_hints(name: object, opened: dict[str, list[str]]) -> object:
+    if not isinstance(name, str) or not name.startswith("transcription:") or "?" in name:
+        return name
+    wanted = sorted({tag.partition("-")[0].lower() for tag in opened.get(name.partition(":")[2], [])})
+    return f"{name}?hints={','.join(wanted)}" if wanted else name
+
+
+def _settings_by_key(items: list[Item], item: Item) -> None:
+    """Settings are values by key: what was told, else the default of a definition seen for that key (P1 5.2)."""
+    earlier = items[: items.index(item)]
+    item.value = {**_defaults(earlier, item.session), **_values(item.value, "value")}
+
+
+def _only_changes(items: list[Item], item: Item) -> None:
+    """Settings that did not change are no news (P1 5.1: each change comes twice)."""
+    place = items.index(item)
+    start = max(n for n, other in enumerate(items[:place]) if other.dir == "in")
+    before: Json = {}
+    for earlier in items[:start]:
+        told = field(earlier.message, "settings")
+        if earlier.dir == "in" and earlier.session == item.session and (told is not None or is_ack(earlier)):
+            before = _values(told, "value")
+    is_first = not any(is_ack(earlier) and earlier.session == item.session for earlier in items[:start])
+    if not is_first and {**_defaults(items[:start], item.session), **before} == item.value:
+        items.remove(item)
+
+
+def _defaults(items: list[Item], session: str | None) -> Json:
+    found: Json = {}
+    for item in items:
+        if item.dir == "in" and item.session == session:
+            found |= _values(field(item.message, "settings"), "defaultValue")
+    return found
+
+
+def _values(settings: object, name: str) -> Json:
+    return {cast("str", entry["key"]): entry[name] for entry in _entries(settings) if entry.get(name) is not None}
+
+
+SYSTEM_DEFAULTS: Json = {
+    "metricSystemEnabled": False,
+    "contextualDashboard": True,
+    "headUpAngle": 45,
+    "brightness": 50,
+    "autoBrightness": True,
+    "sensingEnabled": True,
+    "alwaysOnStatusBar": False,
+    "bypassVad": False,
+    "bypassAudioEncoding": False,
+    "preferredMic": "auto",
+    "useOnboardMic": False,
+    "userTimezone": None,
+}
+"""P1 5.3."""
+
+
+def _system_defaults(_: list[Item], item: Item) -> None:
+    """System settings are fields with defaults, under one name for the time zone (P1 5.3)."""
+    told = dict(cast("Json", item.value)) if isinstance(item.value, dict) else {}
+    if "timezone" in told:
+        told.setdefault("userTimezone", told.pop("timezone"))
+    item.value = {**SYSTEM_DEFAULTS, **told}
+
+
+def _entries(settings: object) -> list[Json]:
+    if not isinstance(settings, list):
+        return []
+    found = [cast("Json", entry) for entry in cast("list[object]", settings) if isinstance(entry, dict)]
+    return [
+        entry
+        for entry in found
+        if isinstance(entry.get("key"), str) and entry["key"] and entry.get("type") not in ("group", "titleValue")
+    ]
+
+
+REWRITES: dict[str, Rewrite] = {
+    "deliver_transcript": _deliver_transcript,
+    "refuses_what_is_no_text": _refuses_what_is_no_text,
+    "coalesced": _coalesced,
+    "tells_undecodable": _tells_undecodable,
+    "ends_here": _ends_here,
+    "tells_end": _tells_end,
+    "tells_connected": _tells_connected,
+    "after_ack": _after_ack,
+    "utf8_ids": _utf8_ids,
+    "backoff": _backoff,
+    "new_socket": _new_socket,
+    "same_run": _same_run,
+    "deliver_to_all": _deliver_to_all,
+    "once": _once,
+    "newest_of_burst": _newest_of_burst,
+    "canonical_names": _canonical_names,
+    "hints": _hints_of,
+    "refuses_unparseable": _refuses_unparseable,
+    "settings_by_key": _settings_by_key,
+    "only_changes": _only_changes,
+    "system_defaults": _system_defaults,
+}
