@@ -713,6 +713,7 @@ class LinkRuntime:
             return
         self._note_faults(update, faults)
         self._device.set(next_device_state(self._device.latest.value, changes, told, full=update.full_snapshot))
+        self.informed.set()
 
     # Writing
 
