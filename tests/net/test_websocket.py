@@ -227,6 +227,34 @@ async def test_a_failed_dial_keeps_its_cause(cause: Exception) -> None:
     assert caught.value.__cause__ is cause
 
 
+async def test_a_connection_that_is_reset_before_the_upgrade_fails_at_once(autojump_clock: MockClock) -> None:
+    """Nothing can be read from it either, but the library waits for the answer without reading."""
+
+    class Reset(trio.abc.Stream):
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+            await trio.lowlevel.checkpoint()
+            raise trio.BrokenResourceError
+
+        async def wait_send_all_might_not_block(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+        async def receive_some(self, max_bytes: int | None = None) -> bytes:
+            await trio.sleep_forever()
+            return b""
+
+        async def aclose(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+    async def dial(url: CloudUrl) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        return Reset()
+
+    with pytest.raises(ConnectFailedError, match="closed the connection"):
+        async with WebSocketConnector(dial).connect(URL, [], timeout=4):
+            pass
+    assert trio.current_time() == 0.0
+
+
 async def test_a_header_that_would_break_the_request_is_never_written() -> None:
     near, far = memory_stream_pair()
     with pytest.raises(ConnectFailedError, match="headers") as caught:
