@@ -251,6 +251,8 @@ class LinkRuntime:
     """Reason of the `ownership_release` that goes out before the socket is closed."""
     _down_since: float | None = attrs.field(init=False, default=None)
     _down_why: str = attrs.field(init=False, default="")
+    _told: tuple[str, ...] | None = attrs.field(init=False, default=None)
+    """The list of subscriptions that was sent last; every ack asks for it again (P1 4.2)."""
     _warned: set[str] = attrs.field(init=False, factory=set[str])
     _done: trio.Event = attrs.field(init=False, factory=trio.Event)
 
@@ -741,10 +743,15 @@ class LinkRuntime:
     def _command(self, outgoing: Outgoing[Command]) -> Command:
         if outgoing.item is not DIRTY:
             return outgoing.item
+        self._told = self._wanted()
+        return SubscriptionUpdate(subscriptions=self._told)
+
+    def _wanted(self) -> tuple[str, ...]:
+        """Give the full list of subscriptions, as of now."""
         wanted: list[Subscription] = []
         for tag in self._hub.open_tags():
             wanted.extend(cast("tuple[Subscription, ...]", tag))  # `subscribe` gives every stream this tag
-        return SubscriptionUpdate(subscriptions=wanted_list(wanted))
+        return wanted_list(wanted)
 
     def _write_failed(self, outgoing: Outgoing[Command]) -> None:
         """Count what may be lost. A request goes on waiting: it may have arrived, and its time limit runs."""
@@ -805,7 +812,8 @@ class LinkRuntime:
     # Small things
 
     def _subscriptions_changed(self) -> None:
-        if self.is_live:
+        """A stream opened or closed. The cloud is only told what changes its list (P1 4.2: bursts stop the microphone)."""
+        if self.is_live and self._wanted() != self._told:
             self._outbox.mark_dirty()
 
     def _closed_error(self) -> SessionClosedError:

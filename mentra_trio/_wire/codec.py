@@ -8,18 +8,21 @@ JSON `null` is the same as absent (P1 0: the wire never needs the difference).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 from cattrs import AttributeValidationNote, ClassValidationError, IterableValidationError, IterableValidationNote
 
-from ..errors import DecodeError
-from ..models.device import DeviceState
+from mentra_trio.errors import DecodeError
+from mentra_trio.models.device import DeviceState
+
 from .converter import make_converter, wire_name
 from .converter import to_iso as to_iso
 from .inbound import INBOUND_TYPES, InboundMessage, StreamEvent, UnknownMessage
 from .outbound import COMMAND_TYPES, Command, Envelope, RawCommand, Stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 JsonObject = dict[str, object]
 """A JSON object; its values are `object` until they are decoded."""
@@ -69,11 +72,9 @@ def decode(text: str) -> Decoded:
     cls = INBOUND_TYPES.get(name)
     if cls is None:
         return Decoded(UnknownMessage(type=name), fields)
-    if cls is StreamEvent and "data" not in fields:
-        # The envelope itself is the payload then (P2 1.2).
-        message, faults = structure({**fields, "data": fields}, StreamEvent)
-    else:
-        message, faults = structure(fields, cls)
+    # The envelope itself is the payload of an event without data (P2 1.2).
+    lacks_data = cls is StreamEvent and fields.get("data") is None
+    message, faults = structure({**fields, "data": fields} if lacks_data else fields, cls)
     return Decoded(message, fields, faults)
 
 

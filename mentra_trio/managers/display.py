@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import cast
 
 import attrs
 import trio
@@ -11,9 +12,6 @@ import trio
 from mentra_trio._link import Link
 from mentra_trio._wire.outbound import DisplayEvent
 from mentra_trio.models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _LANE = "display"
 
@@ -47,8 +45,7 @@ class DisplayManager:
 
     async def show_text(self, text: str | Sequence[str], *, duration: float | None = None) -> None:
         """Show text, or lines of text, as `show_text_wall` does."""
-        joined = text if isinstance(text, str) else "\n".join(_text("each line", line) for line in text)
-        await self.show_text_wall(joined, duration=duration)
+        await self.show_text_wall(_joined(text), duration=duration)
 
     async def show_double_text_wall(self, top: str, bottom: str, *, duration: float | None = None) -> None:
         """Show two columns of text: `top` on the left, `bottom` on the right, whatever the names say (P3 1.2)."""
@@ -76,6 +73,16 @@ class DisplayManager:
             raise ValueError(msg)
         await trio.lowlevel.checkpoint()
         self._link.post(_LANE, DisplayEvent(layout=layout, view="main", duration=duration), lifetime=duration)
+
+
+def _joined(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    # A mapping or a set can be iterated over too, but would show something that nobody meant.
+    if not isinstance(value, Sequence):
+        msg = f"text is {type(value).__name__}, not text or a list of lines; write str(...) around it"
+        raise TypeError(msg)
+    return "\n".join(_text("each line", line) for line in cast("Sequence[object]", value))
 
 
 def _text(name: str, value: object) -> str:
