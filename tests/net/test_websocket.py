@@ -240,7 +240,7 @@ async def test_a_connection_that_is_reset_before_the_upgrade_fails_at_once(autoj
 
         async def receive_some(self, max_bytes: int | None = None) -> bytes:
             await trio.sleep_forever()
-            return b""
+            raise AssertionError
 
         async def aclose(self) -> None:
             await trio.lowlevel.checkpoint()
