@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from .errors import ConfigError
 
-_positive = attrs.validators.gt(0)
-_not_negative = attrs.validators.ge(0)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_positive = attrs.validators.gt(0.0)
+_not_negative = attrs.validators.ge(0.0)
 
 
 @attrs.frozen(kw_only=True)
@@ -21,7 +24,7 @@ class RestartPolicy:
     `window`; then the session ends. `RestartPolicy(max_restarts=0)` ends it at the first crash.
     """
 
-    max_restarts: int = attrs.field(default=3, validator=_not_negative)
+    max_restarts: int = attrs.field(default=3, validator=attrs.validators.ge(0))
     """Most restarts within `window`."""
     window: float = attrs.field(default=60.0, validator=_positive)
     """Seconds over which restarts are counted."""
@@ -119,7 +122,9 @@ def app_config(
             "MentraOS console"
         )
     if key != key.strip() or not key.isascii() or not key.isprintable():
-        raise ConfigError("api_key holds white space or other characters that no key has; copy it again from the console")
+        raise ConfigError(
+            "api_key holds white space or other characters that no key has; copy it again from the console"
+        )
     return AppConfig(
         package_name=name,
         api_key=key,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._wire.outbound import Family
+from mentra_trio._wire.outbound import Family
 
 PERMANENT_REFUSALS = frozenset(
     {"INVALID_API_KEY", "APP_DEPRECATED", "APP_NOT_STARTED", "MISSING_HEADERS", "JWT_INVALID", "INVALID_JWT"}

@@ -1,7 +1,7 @@
 """The life of a session on the wire, as decisions (P1 2, 3.4).
 
-`SessionProtocol` is told what happens (a socket opened, a message arrived, the socket was lost, a time limit passed) and
-answers with effects: what to send, how long to wait, when it is over. It never waits, reads no clock and draws no
+`SessionProtocol` is told what happens (a socket opened, a message arrived, the socket was lost, a time limit passed)
+and answers with effects: what to send, how long to wait, when it is over. It never waits, reads no clock and draws no
 chance: `now` is an argument, the delays come from an injected `Backoff`.
 
 ::
@@ -28,10 +28,11 @@ from http import HTTPStatus
 
 import attrs
 
-from .._wire.inbound import AppStopped, ConnectionAck, ConnectionRefused, ReconnectDeferred, ReconnectRejected
-from .._wire.outbound import Command, ConnectionInit, Family, Reconnect
-from ..errors import CloudRefusedError, ConnectFailedError, HandshakeError, LinkLostError, MentraError
-from ..models.session import StopKind, StopReason
+from mentra_trio._wire.inbound import AppStopped, ConnectionAck, ConnectionRefused, ReconnectDeferred, ReconnectRejected
+from mentra_trio._wire.outbound import Command, ConnectionInit, Family, Reconnect
+from mentra_trio.errors import CloudRefusedError, ConnectFailedError, HandshakeError, LinkLostError, MentraError
+from mentra_trio.models.session import StopKind, StopReason
+
 from .backoff import Backoff
 from .refusals import (
     PERMANENT_CLOSES,
@@ -199,17 +200,21 @@ class SessionProtocol:
         if self.phase is not Phase.HANDSHAKE:
             return []
         if not self._is_known:
-            return self._end(StopKind.LINK_LOST, "no ack", LinkLostError("the cloud did not answer the handshake in time"))
+            return self._end(
+                StopKind.LINK_LOST, "no ack", LinkLostError("the cloud did not answer the handshake in time")
+            )
         return self._retry(now, "the cloud did not answer the handshake in time")
 
     def park_timed_out(self) -> list[Effect]:
         """Tell that the cloud kept the parked socket longer than it said it would."""
         if self.phase is not Phase.PARKED:
             return []
-        return self._end(StopKind.LINK_LOST, "park timed out", LinkLostError("the cloud did not bring the session back"))
+        return self._end(
+            StopKind.LINK_LOST, "park timed out", LinkLostError("the cloud did not bring the session back")
+        )
 
     def redirected(self) -> None:
-        """Tell that a webhook asked for the session anew: whatever was, the next socket begins with an init (P1 1.6)."""
+        """Tell that a webhook asked for the session anew: the next socket begins with an init, always (P1 1.6)."""
         if self.phase is not Phase.CLOSED:
             self.phase = Phase.DISCONNECTED
             self._must_init = True

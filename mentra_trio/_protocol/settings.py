@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
-from .._wire.inbound import SettingEntry
-from ..models.settings import SettingChange
+from mentra_trio.models.settings import SettingChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mentra_trio._wire.inbound import SettingEntry
 
 _NOT_A_VALUE = frozenset({"group", "titleValue"})
 

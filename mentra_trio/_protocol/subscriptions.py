@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import attrs
 
-from .._wire.streams import (
+from mentra_trio._wire.streams import (
     AUTO,
     PlainSubscription,
     StreamName,
@@ -15,12 +15,15 @@ from .._wire.streams import (
     transcription_name,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
 SYSTEM_SETTINGS = "augmentos:*"
 """Always subscribed: without it the cloud sends no changes of the system settings, such as the time zone (P1 5.3)."""
 
 
 def wanted_list(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
-    """Give the full list for `subscription_update`: no doubles, one string a language with the hints of all its streams.
+    """Give the full list for `subscription_update`: no doubles, one string a language with all its streams' hints.
 
     The order is that of the first stream of each kind (P1 4.2: it decides nothing else).
     """
@@ -37,9 +40,7 @@ def wanted_list(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
     names[SYSTEM_SETTINGS] = None
     spelled = {f"transcription:{language}": transcription_name(language, wanted) for language, wanted in hints.items()}
     # A raw stream may name the language stream with options of its own; one string a language wins (P2 3.6, T9).
-    return tuple(
-        dict.fromkeys(spelled.get(name.partition("?")[0], name) for name in names)
-    )
+    return tuple(dict.fromkeys(spelled.get(name.partition("?")[0], name) for name in names))
 
 
 @attrs.define(eq=False)

@@ -16,13 +16,28 @@ from cattrs import AttributeValidationNote, ClassValidationError, IterableValida
 from mentra_trio.errors import DecodeError
 from mentra_trio.models.device import DeviceState
 
-from .converter import make_converter, wire_name
-from .converter import to_iso as to_iso
+from .converter import make_converter, to_iso, wire_name
 from .inbound import INBOUND_TYPES, InboundMessage, StreamEvent, UnknownMessage
 from .outbound import COMMAND_TYPES, Command, Envelope, RawCommand, Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "Decoded",
+    "JsonObject",
+    "decode",
+    "decode_device_state",
+    "dumps",
+    "encode",
+    "encode_inbound",
+    "parse_object",
+    "raw_command",
+    "read_command",
+    "structure",
+    "to_iso",
+    "unstructure",
+]
 
 JsonObject = dict[str, object]
 """A JSON object; its values are `object` until they are decoded."""

@@ -16,13 +16,17 @@ import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..models.device import CameraCapabilities, Capabilities, DeviceState, MicrophoneCapabilities
-from ..models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
-from ..models.settings import SystemSettings
+from mentra_trio.models.device import CameraCapabilities, Capabilities, DeviceState, MicrophoneCapabilities
+from mentra_trio.models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+from mentra_trio.models.settings import SystemSettings
+
 from .inbound import ReconnectDeferred
 from .outbound import DisplayEvent
 
-Override = dict[str, object]
+Reader = Callable[[object, object], object]
+"""A structure hook: JSON value and wanted type to value."""
+Writer = Callable[[object], object]
+"""An unstructure hook: value to JSON value."""
 
 # Wire names that are not the camelCase of the field.
 _ODD_NAMES: dict[tuple[type, str], str] = {
@@ -109,10 +113,9 @@ def _milliseconds(value: float | None) -> int | None:
     return None if value is None else round(value * 1000)
 
 
-def _overrides(cls: type) -> Override:
-    fields: tuple[attrs.Attribute[object], ...] = attrs.fields(cls)
-    result: Override = {}
-    for field in fields:
+def _overrides(cls: type[attrs.AttrsInstance]) -> dict[str, object]:
+    result: dict[str, object] = {}
+    for field in attrs.fields(cls):
         name = wire_name(cls, field.name)
         if (cls, field.name) in _MILLISECONDS:
             result[field.name] = override(rename=name, struct_hook=_seconds, unstruct_hook=_milliseconds)
@@ -121,7 +124,29 @@ def _overrides(cls: type) -> Override:
     return result
 
 
-def _to_layout(converter: Converter) -> Callable[[object, object], Layout]:
+def _reader(converter: Converter, cls: type[attrs.AttrsInstance]) -> Reader:
+    read = make_dict_structure_fn(
+        cls,
+        converter,
+        **_overrides(cls),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (keys are field names only)
+    )
+
+    def structure(value: object, kind: object = None) -> object:
+        return read(_to_mapping(value), kind)  # cattrs would read a text as an object without any of the fields
+
+    return structure
+
+
+def _writer(converter: Converter, cls: type[attrs.AttrsInstance]) -> Writer:
+    return make_dict_unstructure_fn(
+        cls,
+        converter,
+        _cattrs_omit_if_default=True,
+        **_overrides(cls),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (keys are field names only)
+    )
+
+
+def _to_layout(converter: Converter) -> Reader:
     def structure(value: object, _: object = None) -> Layout:
         fields = _to_mapping(value)
         name = fields.get("layoutType")
@@ -132,13 +157,10 @@ def _to_layout(converter: Converter) -> Callable[[object, object], Layout]:
     return structure
 
 
-def _to_system_settings(converter: Converter) -> Callable[[object, object], SystemSettings]:
-    plain = cast(
-        "Callable[[object, object], SystemSettings]",
-        make_dict_structure_fn(SystemSettings, converter, **_overrides(SystemSettings)),  # type: ignore[arg-type]
-    )
+def _to_system_settings(converter: Converter) -> Reader:
+    plain = _reader(converter, SystemSettings)
 
-    def structure(value: object, cls: object = None) -> SystemSettings:
+    def structure(value: object, cls: object = None) -> object:
         fields = _to_mapping(value)
         if fields.get("userTimezone") is None and fields.get("timezone") is not None:
             # Some senders use the other name (P1 5.3).
@@ -151,26 +173,30 @@ def _to_system_settings(converter: Converter) -> Callable[[object, object], Syst
 def make_converter() -> Converter:
     """Build the converter. Simple hooks first: cattrs binds them when it builds a class's function."""
     converter = Converter()
-    # By type: predicates come second to cattrs' own hooks for these, which convert leniently (T9). A hook for `str` would
-    # also take over `class E(str, Enum)` (T7), so the enums of this package are plain ones.
+    # By type: predicates come second to cattrs' own hooks for these, which convert leniently (T9). A hook for `str`
+    # would also take over `class E(str, Enum)` (T7), so the enums of this package are plain ones.
     converter.register_structure_hook(str, _to_str)
     converter.register_structure_hook(bool, _to_bool)
     converter.register_structure_hook(int, _to_int)
     converter.register_structure_hook(float, _to_float)
     converter.register_structure_hook_func(lambda t: t is datetime, _to_datetime)
     converter.register_structure_hook_func(lambda t: t is object, lambda value, _: value)
-    converter.register_structure_hook_func(lambda t: get_origin(t) is Mapping, _to_mapping)
+    converter.register_structure_hook_func(_is_mapping, _to_mapping)
     converter.register_unstructure_hook_func(lambda t: t is datetime, to_iso)
-    converter.register_unstructure_hook_func(lambda t: isinstance(t, type) and issubclass(t, enum.Enum), lambda e: e.value)
-    converter.register_structure_hook_factory(_is_tuple, lambda t: _tuple_hook(converter, t))
-    converter.register_structure_hook_factory(
-        _is_attrs_class,
-        lambda cls: make_dict_structure_fn(cls, converter, **_overrides(cls)),  # type: ignore[arg-type]
-    )
-    converter.register_unstructure_hook_factory(
-        _is_attrs_class,
-        lambda cls: make_dict_unstructure_fn(cls, converter, _cattrs_omit_if_default=True, **_overrides(cls)),  # type: ignore[arg-type]
-    )
+    converter.register_unstructure_hook_func(_is_enum, _to_value)
+
+    def read_tuple(kind: object) -> Reader:
+        return _tuple_hook(converter, kind)
+
+    def read_class(cls: type[attrs.AttrsInstance]) -> Reader:
+        return _reader(converter, cls)
+
+    def write_class(cls: type[attrs.AttrsInstance]) -> Writer:
+        return _writer(converter, cls)
+
+    converter.register_structure_hook_factory(_is_tuple, read_tuple)
+    converter.register_structure_hook_factory(_is_attrs_class, read_class)
+    converter.register_unstructure_hook_factory(_is_attrs_class, write_class)
     converter.register_structure_hook_func(lambda t: t == Layout, _to_layout(converter))
     converter.register_unstructure_hook_func(
         lambda t: t == Layout,
@@ -188,7 +214,19 @@ def _is_tuple(kind: object) -> bool:
     return get_origin(kind) is tuple
 
 
-def _tuple_hook(converter: Converter, kind: object) -> Callable[[object, object], tuple[object, ...]]:
+def _is_mapping(kind: object) -> bool:
+    return get_origin(kind) is Mapping
+
+
+def _is_enum(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, enum.Enum)
+
+
+def _to_value(member: enum.Enum) -> object:
+    return member.value  # enums of the wire hold text
+
+
+def _tuple_hook(converter: Converter, kind: object) -> Reader:
     """Read a JSON list, and nothing else that Python could iterate over, such as text."""
     element = get_args(kind)[0]
 

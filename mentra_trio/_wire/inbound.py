@@ -6,14 +6,14 @@ without one are what the message cannot do without.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  (cattrs resolves field types at run time)
-from datetime import datetime  # noqa: TC003  (cattrs resolves field types at run time)
+from collections.abc import Mapping
+from datetime import datetime
 from typing import ClassVar
 
 import attrs
 
-from ..models.device import Capabilities, DeviceState
-from ..models.settings import SystemSettings
+from mentra_trio.models.device import Capabilities, DeviceState
+from mentra_trio.models.settings import SystemSettings
 
 
 @attrs.frozen(kw_only=True)

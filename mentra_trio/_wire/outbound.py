@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import attrs
 
-from ..models.layouts import Layout
+from mentra_trio.models.layouts import Layout
 
 R = TypeVar("R")
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from ..errors import DecodeError
-from ..models.device import ButtonPress, HeadMove, HeadPosition, PressType
-from ..models.speech import Transcript
+from mentra_trio.errors import DecodeError
+from mentra_trio.models.device import ButtonPress, HeadMove, HeadPosition, PressType
+from mentra_trio.models.speech import Transcript
+
 from .codec import JsonObject, structure
-from .inbound import StreamEvent
-from .streams import fold_language
+from .streams import AUTO, fold_language
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .inbound import StreamEvent
 
 _EPOCH_MILLISECONDS = 1e12
 """From here on, a transcript's time is epoch milliseconds of emission, not audio time (P2 3.6, T6)."""
@@ -58,13 +62,14 @@ class Payload:
 
 def _read_transcript(event: StreamEvent, data: JsonObject, received_at: datetime) -> Payload:
     said, faults = structure(data, _Transcription)
-    language = said.detected_language or said.transcribe_language or event.stream_type.partition(":")[2].partition("?")[0]
+    asked_for = event.stream_type.partition(":")[2].partition("?")[0]
+    language = said.detected_language or said.transcribe_language or asked_for or AUTO
     speaker = said.speaker_id  # a number from on-device recognisers (P2 3.3.4)
     return Payload(
         Transcript(
             text=said.text,
             is_final=said.is_final,
-            language=_folded(language or "auto"),
+            language=_folded(language),
             utterance_id=said.utterance_id,
             speaker_id=str(speaker) if isinstance(speaker, str | int) and not isinstance(speaker, bool) else None,
             confidence=said.confidence,
@@ -117,6 +122,7 @@ READABLE = frozenset(_READERS)
 def read_payload(base: str, event: StreamEvent, received_at: datetime) -> Payload:
     """Read the event of a stream kind. Raises `DecodeError`; `KeyError` for a kind that has no typed value."""
     reader = _READERS[base]
-    if not isinstance(event.data, dict):
+    data = event.data
+    if not isinstance(data, dict):
         raise DecodeError(event.stream_type, ["data: not an object"])
-    return reader(event, cast("JsonObject", event.data), received_at)  # keys of a JSON object are text
+    return reader(event, cast("JsonObject", data), received_at)  # keys of a JSON object are text

@@ -33,7 +33,8 @@ _CLOUD_LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2}", re.ASCII)
 _LANGUAGE_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z]{4})?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?", re.ASCII)
 _REFUSED_NAMES = frozenset({"all", "*"})
 _GESTURES = frozenset(
-    "single_tap double_tap triple_tap long_press forward_swipe backward_swipe up_swipe down_swipe".split()
+    {"single_tap", "double_tap", "triple_tap", "long_press"}
+    | {"forward_swipe", "backward_swipe", "up_swipe", "down_swipe"}
 )
 
 
@@ -132,8 +133,8 @@ def is_poison(name: str) -> bool:
     parsed = parse_stream(name)
     if parsed is None or parsed.base not in ("transcription", "translation"):
         return True
-    languages = [code for code in (parsed.language, parsed.target) if code not in (None, AUTO, "all")]
-    return any(code is None or fold_language(code) not in SUPPORTED_LANGUAGES for code in languages)
+    languages = {parsed.language, parsed.target} - {None, AUTO, "all"}
+    return any(fold_language(code or "") not in SUPPORTED_LANGUAGES for code in languages)
 
 
 @attrs.frozen

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 
-from ..errors import DecodeError
+from mentra_trio.errors import DecodeError
+
 from .codec import JsonObject, parse_object
 
 
@@ -35,6 +38,8 @@ def decode_webhook(body: bytes) -> SessionRequest | StopRequest:
     """Read a webhook body. Raises `DecodeError` that names what is wrong, for an answer of 400."""
     fields = parse_object(body)
     kind = fields.get("type")
+    if not isinstance(kind, str):
+        raise DecodeError(None, ["type: missing or not a text"])
     if kind == "session_request":
         url = next((fields[name] for name in _URL_FIELDS if fields.get(name) not in (None, "")), None)
         if not isinstance(url, str):
@@ -50,7 +55,7 @@ def decode_webhook(body: bytes) -> SessionRequest | StopRequest:
             reason=reason if isinstance(reason, str) else "",
         )
     # The docs list more types; no cloud sends them (P1 1.4).
-    raise DecodeError(kind if isinstance(kind, str) else None, ["type: not session_request or stop_request"])
+    raise DecodeError(kind, ["type: not session_request or stop_request"])
 
 
 def _identity(fields: JsonObject, name: str, kind: str) -> str:
@@ -60,10 +65,12 @@ def _identity(fields: JsonObject, name: str, kind: str) -> str:
         raise DecodeError(kind, [f"{name}: missing"])
     if not isinstance(value, str) or not value or len(value) > _LONGEST_ID:
         raise DecodeError(kind, [f"{name}: not a text of 1 to {_LONGEST_ID} characters"])
-    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) < 0xE000 for character in value):
+    if _UNFIT.search(value):
         raise DecodeError(kind, [f"{name}: holds control characters"])
     return value
 
 
 _LONGEST_ID = 512
 """An e-mail address has at most 254 characters and a package name far fewer."""
+_UNFIT = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
+"""Control characters and lone surrogates."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime  # noqa: TC003  (attrs resolves field types at run time)
+from datetime import datetime
 
 import attrs
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping  # noqa: TC003  (attrs resolves field types at run time)
-from datetime import datetime  # noqa: TC003  (attrs resolves field types at run time)
+from collections.abc import Mapping
+from datetime import datetime
 
 import attrs
 
