@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._net.asgi import ASGIApp
     from ._net.transport import Connector
     from ._wire.webhooks import SessionRequest, StopRequest
+    from .config import AppConfig
     from .session import MentraSession, SessionHandler, StopHandler
 
 log = logging.getLogger("mentra_trio.server")
@@ -101,6 +102,11 @@ class MiniAppServer:
         """The app's package name."""
         return self._config.package_name
 
+    @property
+    def config(self) -> AppConfig:
+        """What the app was made with, the environment included. It holds the API key: do not log it."""
+        return self._config
+
     def on_session(self, handler: SessionHandler) -> SessionHandler:
         """Take the function that runs once for each session, after the cloud has acknowledged it (D8).
 
@@ -138,8 +144,10 @@ class MiniAppServer:
         return self._asgi
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncGenerator[None, None]:
+    async def running(self, *, dev: bool | None = None) -> AsyncGenerator[None, None]:
         """Run the app's sessions while the block runs; their tasks live in here.
+
+        `dev` overrides what the app was made with.
 
         Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
         starts them again when the server is back (P1 2.7). It takes at most a few seconds.
@@ -159,7 +167,7 @@ class MiniAppServer:
                     services=services,
                     app=self._config,
                     config=config,
-                    hosts=self._hosts,
+                    hosts=self._hosts if dev is None else HostPolicy(self._config.cloud_hosts, dev=dev),
                     connector=self._connector,
                     limiter=ConnectLimiter(),
                     handler=self._handler,
@@ -176,31 +184,56 @@ class MiniAppServer:
         finally:
             self._desk = None
 
-    async def serve(self, *, task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED) -> None:
+    async def serve(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        dev: bool | None = None,
+        task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
         """Serve until cancelled. `await nursery.start(app.serve)` gives the bound URLs.
 
         Signals are left to the caller. Cancelling stops accepting, then ends the sessions as `running` does.
 
+        Args:
+            host, port, dev: override what the app was made with, for tools that run somebody's app.
+            task_status: told the bound URLs.
+
         Raises:
             ConfigError: no session handler, or the address cannot be listened on.
         """
-        await self._serve(trio.sleep_forever, task_status)
+        await self._serve(trio.sleep_forever, task_status, host=host, port=port, dev=dev)
 
     def run(self) -> None:
         """Run the app until SIGINT or SIGTERM. The second signal ends the process at once.
 
         Configure `logging` yourself if you want more than warnings.
+
+        Raises:
+            ConfigError: no session handler, the address cannot be listened on, or Trio runs already.
         """
+        if trio.lowlevel.in_trio_run():
+            raise ConfigError(
+                "app.run() was called while Trio is running. In a module that is imported, as 'mentra-trio dev' does, "
+                "put it under 'if __name__ == \"__main__\":'; in async code use 'await app.serve()'"
+            )
         trio.run(self._run_with_signals)
 
     async def _serve(
-        self, shutdown: Callable[[], Awaitable[None]], task_status: trio.TaskStatus[Sequence[str]]
+        self,
+        shutdown: Callable[[], Awaitable[None]],
+        task_status: trio.TaskStatus[Sequence[str]],
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        dev: bool | None = None,
     ) -> None:
-        async with self.running():
+        async with self.running(dev=dev):
             await serve(
                 self.asgi,
-                host=self._config.host,
-                port=self._config.port,
+                host=self._config.host if host is None else host,
+                port=self._config.port if port is None else port,
                 graceful_timeout=1.0,
                 shutdown=shutdown,
                 task_status=task_status,
