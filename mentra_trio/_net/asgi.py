@@ -17,6 +17,7 @@ from mentra_trio.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from types import TracebackType
 
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -156,14 +157,15 @@ def _guard(app: ASGIApp, *, refuse: Callable[[], Response]) -> ASGIApp:
     return guarded
 
 
-def _outline(error: BaseException) -> Iterator[str]:
-    """Give the traceback of an exception, without the texts of exceptions."""
+def _outline(error: BaseException, above: TracebackType | None = None) -> Iterator[str]:
+    """Give the traceback of an exception, without the texts of exceptions. `above` is for those that have none."""
+    origin = error.__traceback__ or above
     if isinstance(error, BaseExceptionGroup):
         # `isinstance` cannot tell the type argument.
         for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _outline(each)
+            yield from _outline(each, origin)
         return
     if error.__cause__ is not None:
         yield from _outline(error.__cause__)
         yield "which led to"
-    yield "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
+    yield "".join(traceback.format_tb(origin)) + type(error).__qualname__
