@@ -250,7 +250,6 @@ class LinkRuntime:
     _release: str | None = attrs.field(init=False, default=None)
     """Reason of the `ownership_release` that goes out before the socket is closed."""
     _down_since: float | None = attrs.field(init=False, default=None)
-    _down_why: str = attrs.field(init=False, default="")
     _told: tuple[str, ...] | None = attrs.field(init=False, default=None)
     """The list of subscriptions that was sent last; every ack asks for it again (P1 4.2)."""
     _warned: set[str] = attrs.field(init=False, factory=set[str])
@@ -420,7 +419,9 @@ class LinkRuntime:
                         )
                 except ConnectFailedError as error:
                     self._counters.connect_failures += 1
-                    log.warning("[%s] connecting failed: %s", self.run_id, error)
+                    # One record a fault: the loss was told already, and the end will be.
+                    level = logging.DEBUG if self.ready.is_set() else logging.WARNING
+                    log.log(level, "[%s] connecting failed: %s", self.run_id, error)
                     return self._pause(self._protocol.connect_failed(error, trio.current_time()))
                 finally:
                     self._pausing = None
