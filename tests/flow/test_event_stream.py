@@ -402,6 +402,16 @@ async def test_gaps_merge_when_the_last_event_between_them_is_dropped(hub: Hub) 
         assert await take(stream, 2) == [Gap(100.0, "link lost"), 99]
 
 
+async def test_gaps_with_events_between_them_stay_apart(hub: Hub) -> None:
+    async with numbers(hub, capacity=2).with_gaps() as stream:
+        publish(hub, 1)
+        hub.mark_gap(Gap(1.0, "first"))
+        publish(hub, 2)
+        hub.mark_gap(Gap(1.0, "second"))
+        publish(hub, 3)
+        assert await take(stream, 4) == [Gap(1.0, "first"), 2, Gap(1.0, "second"), 3]
+
+
 async def test_dropping_an_interim_between_gaps_merges_them(hub: Hub) -> None:
     final = Speech(1, "final", is_final=True)
     async with speeches(hub, capacity=2).with_gaps() as stream:
@@ -534,6 +544,21 @@ async def test_each_item_goes_to_one_of_two_tasks(hub: Hub) -> None:
     assert sorted(seen[0] + seen[1]) == list(range(100))
     assert all(mine == sorted(mine) for mine in seen)
     assert all(len(mine) > 10 for mine in seen)
+
+
+async def test_each_item_wakes_a_task_of_its_own(hub: Hub) -> None:
+    """The task that reads the first item may be busy with it for long."""
+    seen: list[int] = []
+
+    async def read() -> None:
+        seen.append(await anext(stream))
+
+    async with numbers(hub) as stream, trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        publish(hub, 1, 2)
+    assert sorted(seen) == [1, 2]
 
 
 async def test_a_woken_task_that_is_cancelled_still_takes_its_item(hub: Hub) -> None:
