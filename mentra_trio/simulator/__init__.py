@@ -2,7 +2,8 @@
 
 Map of the package::
 
-    engine          Cloud: users, apps, sockets, webhooks; faces in memory (`dial`) and over the network (`server`)
+    engine          Cloud: users, apps, sockets; reached in memory (`Cloud.dial`) or over the network (`server`)
+    webhooks        how apps are called: an ASGI application in this process, or real HTTP
     users           User: what a wearer, a phone and glasses do; `say`, `start`, `phone_message`
     sessions        the cloud's object for one wearer: passes news between phone and apps
     apps            InstalledApp, and one app's session: its state machine and timers
@@ -35,10 +36,12 @@ from .faults import Violation as Violation
 from .faults import ViolationsError as ViolationsError
 from .glasses import Glasses as Glasses
 from .glasses import Screen as Screen
+from .server import serve as serve
 from .store import Store as Store
 from .users import PhoneMessage as PhoneMessage
 from .users import User as User
 from .webhooks import AsgiWebhooks as AsgiWebhooks
+from .webhooks import HttpWebhooks as HttpWebhooks
 from .webhooks import WebhookClient as WebhookClient
 
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "Cloud",
     "Faults",
     "Glasses",
+    "HttpWebhooks",
     "InstalledApp",
     "Mode",
     "PhoneMessage",
@@ -63,4 +67,5 @@ __all__ = [
     "ViolationsError",
     "WebhookClient",
     "dial_by_host",
+    "serve",
 ]

@@ -72,6 +72,18 @@ class Socket:
     got: list[tuple[float, Json | bytes]] = attrs.field(factory=list[tuple[float, Json | bytes]])
     end: tuple[int, str] | None = None
     end_at: float | None = None
+    _news: trio.Event = attrs.field(factory=trio.Event, init=False)
+
+    async def wait_for(self, count: int) -> None:
+        """Wait until so many messages came; for tests on the real clock."""
+        while len(self.got) < count:
+            await self._news.wait()
+
+    async def wait_end(self) -> tuple[int, str]:
+        """Wait until the socket is gone; for tests on the real clock."""
+        while self.end is None:
+            await self._news.wait()
+        return self.end
 
     async def send(self, message_type: str, **fields: object) -> None:
         await self.transport.send(json.dumps({"type": message_type, **fields}))
@@ -121,9 +133,15 @@ class Socket:
                 for message in await self.transport.receive():
                     known = message if isinstance(message, bytes) else cast("Json", json.loads(message))
                     self.got.append((trio.current_time(), known))
+                self._tell()
         except TransportClosedError as error:
             self.end = error.code, error.reason
             self.end_at = trio.current_time()
+            self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, trio.Event()
+        news.set()
 
 
 async def settle() -> None:

@@ -1,0 +1,165 @@
+"""The cloud over real sockets: WebSocket and HTTP served by hypercorn, behind a forwarder that faults can get at.
+
+::
+
+    app ── TCP ──► forwarder (one `Line` per connection) ── loopback TCP ──► hypercorn ── ASGI ──► AppConnection
+
+Hypercorn cannot end a WebSocket without a close frame, swallow bytes or refuse connections; the forwarder can. It knows
+which of its connections an ASGI request came over by the port that it used itself.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from mentra_trio._net.serve import serve as serve_http
+from mentra_trio.errors import ConfigError, TransportClosedError
+
+from .connection import Refusal
+from .forwarder import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import Receive, Scope, Send  # noqa: TC004 - nobody evaluates it
+
+    from .engine import Cloud  # noqa: TC004 - nobody evaluates it
+
+_LOOPBACK = "127.0.0.1"
+_RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+"""`SO_LINGER` on, for no time: closing resets the connection."""
+
+
+async def serve(
+    cloud: Cloud,
+    *,
+    host: str = _LOOPBACK,
+    port: int = 0,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve a cloud that runs, until cancelled. Started with its origin, which apps are told from then on.
+
+    Raises `ConfigError` when the address cannot be had.
+    """
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        raise ConfigError(f"the simulated cloud cannot listen on {host} port {port}: {error.strerror}") from error
+    bound: int = listeners[0].socket.getsockname()[1]
+    face = _Face(cloud)
+    try:
+        async with trio.open_nursery() as nursery:
+            serve_asgi = partial(
+                serve_http, face.asgi, host=_LOOPBACK, port=0, graceful_timeout=0.0, shutdown=trio.sleep_forever
+            )
+            urls: tuple[str, ...] = await nursery.start(serve_asgi)
+            face.inner_port = int(urls[0].rpartition(":")[2])
+            cloud.origin = f"ws://{f'[{host}]' if ':' in host else host}:{bound}"
+            task_status.started(cloud.origin)
+            await trio.serve_listeners(face.forward, listeners)
+    finally:
+        with trio.CancelScope(shield=True):  # ends: closing by force does not wait
+            for listener in listeners:
+                await trio.aclose_forcefully(listener)
+
+
+@attrs.define(eq=False)
+class _Face:
+    """One served cloud: its forwarder and its ASGI application."""
+
+    _cloud: Cloud
+    inner_port: int = attrs.field(default=0, init=False)
+    _lines: dict[int, Line] = attrs.field(factory=dict[int, Line], init=False)
+    """Connections by the port from which the forwarder speaks to hypercorn."""
+
+    async def forward(self, outside: trio.SocketStream) -> None:
+        """Carry one connection."""
+        if self._cloud.faults.refuse_connects:
+            outside.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            await outside.aclose()
+            return
+        inside = await trio.open_tcp_stream(_LOOPBACK, self.inner_port)
+        own_port: int = inside.socket.getsockname()[1]
+        line = self._lines[own_port] = Line()
+        try:
+            await line.run(outside, inside)
+        finally:
+            del self._lines[own_port]
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request or carry one WebSocket."""
+        match scope["type"]:
+            case "websocket":
+                await self._serve_socket(scope, receive, send)
+            case "http":
+                is_health = scope["path"] == "/health"
+                body = b'{"status":"ok"}' if is_health else b'{"error":"Not found"}'
+                headers = [(b"content-type", b"application/json")]
+                await send({"type": "http.response.start", "status": 200 if is_health else 404, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+            case _:
+                await _live(receive, send)
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        headers = {name.decode("latin-1").lower(): value.decode("utf-8", "replace") for name, value in scope["headers"]}
+        decision = self._cloud.upgrade(scope["path"], headers)
+        if isinstance(decision, Refusal):
+            content_type = (b"content-type", decision.content_type.encode("ascii"))
+            await send(
+                {
+                    "type": "websocket.http.response.start",
+                    "status": decision.status,
+                    "headers": [content_type],
+                }
+            )
+            await send({"type": "websocket.http.response.body", "body": decision.body})
+            return
+        _, own_port = scope["client"]
+        decision.line = self._lines.get(own_port)
+        await send({"type": "websocket.accept"})
+        await decision.serve(_AsgiTransport(receive, send))
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Have nothing to do when the server starts and stops."""
+    while True:
+        moment = (await receive())["type"]
+        await send({"type": f"{moment}.complete"})
+        if moment == "lifespan.shutdown":
+            return
+
+
+@attrs.define(eq=False)
+class _AsgiTransport:
+    """A `Transport` over ASGI, which hands messages over one at a time and knows no ping frames."""
+
+    _receive: Receive
+    _send: Send
+    _end: tuple[int, str] | None = attrs.field(default=None, init=False)
+
+    async def receive(self) -> Sequence[str | bytes]:
+        if self._end is None:
+            message = await self._receive()
+            if message["type"] == "websocket.receive":
+                text = message.get("text")
+                return (message["bytes"] if text is None else text,)
+            self._end = message.get("code", 1006), message.get("reason") or ""
+        await trio.lowlevel.checkpoint()
+        raise TransportClosedError(*self._end)
+
+    async def send(self, message: str | bytes) -> None:
+        kind = "text" if isinstance(message, str) else "bytes"
+        await self._send({"type": "websocket.send", kind: message})
+
+    async def ping(self) -> None:
+        """Take the peer for alive: ASGI has no ping frames."""
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
