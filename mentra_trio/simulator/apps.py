@@ -172,13 +172,19 @@ class Start:
         return self.result
 
 
+def _tell_others(session: AppSession, _: attrs.Attribute[AppState | None], state: AppState | None) -> AppState | None:
+    """Wake those who wait for a state. They look once everything that happens at this moment has happened."""
+    session._home.cloud.notify()  # noqa: SLF001 - a hook of the class below
+    return state
+
+
 @attrs.define(eq=False)
 class AppSession:
     """The cloud's object for one app of one wearer."""
 
     installed: InstalledApp
     _home: UserSession = attrs.field(repr=False)
-    state: AppState | None = None
+    state: AppState | None = attrs.field(default=None, on_setattr=_tell_others)
     """`None` before its first start."""
     connection: AppConnection | None = attrs.field(default=None, init=False, repr=False)
     """The socket that data goes to; another may be open and forgotten."""

@@ -137,13 +137,19 @@ class Glasses:
         changed.set()
 
     @property
-    def _max_lines(self) -> int:
+    def columns(self) -> int:
+        """How many average characters fit in a line."""
+        return _COLUMNS
+
+    @property
+    def rows(self) -> int:
+        """How many lines fit."""
         display = (capabilities(self.model) or {}).get("display")
         lines = cast("JsonObject", display).get("maxTextLines") if isinstance(display, dict) else None
         return lines if isinstance(lines, int) else 5
 
     def _lines_of(self, layout: JsonObject) -> tuple[str, ...] | None:
-        limit = self._max_lines
+        limit = self.rows
         match _text(layout, "layoutType"):
             case "text_wall":
                 return _fit(_text(layout, "text"), _COLUMNS, limit)
