@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -69,9 +71,17 @@ async def serve(
 
 def _listen(host: str, port: int) -> socket.socket:
     """Bind and listen. `::` takes IPv4 as well."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=host == "::")
+        with ExitStack() as stack:
+            listener = stack.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
+            if os.name == "posix":  # elsewhere the option would let two servers share a port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if host == "::" and socket.has_dualstack_ipv6():
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            listener.bind((host, port))
+            listener.listen(_BACKLOG)
+            stack.pop_all()
+            return listener
     except (OSError, OverflowError, UnicodeError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot listen on {host} port {port}: {words}; choose another host= or port=") from error

@@ -81,7 +81,7 @@ async def dial_tcp(url: CloudUrl) -> trio.abc.Stream:
         raise ConnectFailedError(f"no connection to {url.origin}: {_reason_of(error)}") from error
     if not url.tls:
         return stream
-    secure = trio.SSLStream(stream, _tls_context(), server_hostname=url.host, https_compatible=True)
+    secure = trio.SSLStream(stream, tls_context(), server_hostname=url.host, https_compatible=True)
     try:
         await _start_tls(secure, url)
     except BaseException:
@@ -98,7 +98,7 @@ async def _start_tls(stream: trio.SSLStream[trio.SocketStream], url: CloudUrl) -
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Load the system's authorities once: it takes tens of milliseconds of blocking work."""
     return ssl.create_default_context()
 
