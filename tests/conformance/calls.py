@@ -31,6 +31,15 @@ class UnmappedCallError(Exception):
     """A recorded call that the tables of this module do not know."""
 
 
+SessionKey = tuple[str | None, int]
+"""Session id of the webhook, and how often the session was started before."""
+
+
+def session_key(item: Item) -> SessionKey:
+    """Tell which session an item belongs to."""
+    return item.session, item.life
+
+
 @attrs.frozen
 class Received:
     """What a handler got."""
@@ -62,8 +71,7 @@ class App:
     create: Callable[[Item], Awaitable[MiniAppServer]]
     stop: Callable[[], Awaitable[None]]
     server: MiniAppServer | None = None
-    sessions: dict[str, MentraSession] = attrs.field(factory=dict[str, MentraSession])
-    """By the session id of the webhook."""
+    sessions: dict[SessionKey, MentraSession] = attrs.field(factory=dict[SessionKey, MentraSession])
     received: dict[str, deque[Received]] = attrs.field(factory=dict[str, deque[Received]])
     """By handler: what nobody has compared yet."""
     outcomes: dict[int, Outcome] = attrs.field(factory=dict[int, Outcome])
@@ -81,9 +89,17 @@ class App:
     def session(self, item: Item) -> MentraSession:
         """Give the session that a call was made on."""
         try:
-            return self.sessions[item.session or ""]
+            return self.sessions[session_key(item)]
         except KeyError:
             raise UnmappedCallError(f"{item.method}: the session {item.session!r} has no handler yet") from None
+
+    def started(self, name: str, session: MentraSession) -> SessionKey:
+        """Take a session whose handler starts."""
+        life = 0
+        while (name, life) in self.sessions:
+            life += 1
+        self.sessions[name, life] = session
+        return name, life
 
     async def perform(self, recorded: Item) -> None:
         """Make a call or read a property. What it gives is in `outcomes`."""
@@ -432,6 +448,15 @@ def comparable(item: Item, value: object) -> tuple[object, object]:
         fields = cast("Json", value)
         return expected, {name: fields.get(name) for name in cast("Json", expected)}
     return expected, value
+
+
+ON_STOP = "on_stop"
+"""How the recordings call the app's own stop handler."""
+
+
+def stop_queue(session_id: str) -> str:
+    """Name what the stop handler got for one session: sessions end in any order."""
+    return f"{ON_STOP} of {session_id}"
 
 
 def describe_stop(session: MentraSession, reason: StopReason) -> Json:

@@ -20,7 +20,7 @@ from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.models import LinkState, StopReason
 
 from .asgi import Answer, call
-from .calls import App, UnmappedCallError, comparable, describe_stop
+from .calls import ON_STOP, App, SessionKey, UnmappedCallError, comparable, describe_stop, session_key, stop_queue, stop_queue
 from .cloud import Accept, FakeCloud, Fate, Frame, Hang, Refuse, Socket, Unreachable, read_text
 from .marks import Comparison, is_binary
 from .recordings import Json
@@ -74,10 +74,10 @@ class _Replay:
     _expected: list[Item] = attrs.field(init=False, factory=list[Item])
     """What has to have happened before the next thing is played."""
     _moment: float = attrs.field(init=False, default=0.0)
-    """When the item before happened."""
+    """When the step before happened: waiting times count from there."""
     _stopping: trio.Event = attrs.field(init=False, factory=trio.Event)
     _stopped: trio.Event = attrs.field(init=False, factory=trio.Event)
-    _early: dict[str | None, list[Item]] = attrs.field(init=False, factory=dict[str | None, list[Item]])
+    _early: dict[SessionKey, list[Item]] = attrs.field(init=False, factory=dict[SessionKey, list[Item]])
     """By session: calls that its handler makes when it starts."""
     _unmapped: UnmappedCallError | None = attrs.field(init=False, default=None)
     """What a call in the handler has come to."""
@@ -89,7 +89,7 @@ class _Replay:
         renumber(self.items)
         for item in self.items:
             if item.dir == "app" and item.is_before_ack and not item.is_never:
-                self._early.setdefault(item.session, []).append(item)
+                self._early.setdefault(session_key(item), []).append(item)
 
     async def run(self) -> MismatchError | None:
         """Play everything; return the first difference, if there is one."""
@@ -118,7 +118,7 @@ class _Replay:
             if item.kind == "note" or (item.dir == "in" and item.kind == "http" and not is_request(item)):
                 continue  # an explanation, or the fate of a socket
             if item.dir == "app" and item.is_before_ack and not item.is_never:
-                if item.session not in self.app.sessions:
+                if session_key(item) not in self.app.sessions:
                     raise MismatchError(f"{_name(item)}: the handler did not start with the ack")
                 continue  # the handler made this call
             if not self._is_same_tick(last, item):
@@ -170,9 +170,9 @@ class _Replay:
         """The session handler: lets the runner have the session, and returns when it is over."""
         over = session.settings.system.changes()
         name = self._webhook_session_id(session)
-        self.app.sessions[name] = session
+        key = self.app.started(name, session)
         try:
-            for item in self._early.pop(name, []):
+            for item in self._early.pop(key, []):
                 await self.app.perform(item)
         except UnmappedCallError as error:
             self._unmapped = error  # the SDK would take it for a crash of the app
@@ -187,14 +187,14 @@ class _Replay:
             for item in self.items
             if is_request(item, "session_request") and field(item.message, "body", "userId") == session.user_id
         ]
-        fresh = [name for name in dict.fromkeys(asked) if name not in self.app.sessions]
+        fresh = [name for name in dict.fromkeys(asked) if (name, 0) not in self.app.sessions]
         return session.session_id if session.session_id in asked else (fresh or asked)[0]
 
     async def _on_stop(self, session: MentraSession, reason: StopReason) -> None:
         await trio.lowlevel.checkpoint()
         if self.timeline.stop_handler_raises:
             raise RuntimeError("the recorded stop handler raises")
-        self.app.got("on_stop", describe_stop(session, reason))
+        self.app.got(stop_queue(session.session_id), describe_stop(session, reason))
 
     # Playing
 
@@ -242,7 +242,7 @@ class _Replay:
                 if field(message, "type") in ("tpa_connection_ack", "reconnect_ack", "reconnect_deferred"):
                     socket.may_ping = True
                 await socket.send_text(json.dumps(message) if item.raw is None else item.raw)
-                if is_ack(item) and item.session not in self.app.sessions:
+                if is_ack(item) and session_key(item) not in self.app.sessions:
                     await self._wait_handler(item)
             case "binary":
                 await socket.send_binary(_bytes(message))
@@ -265,7 +265,7 @@ class _Replay:
     async def _wait_handler(self, item: Item) -> None:
         """Let the handler start: it waits a moment for the state of the glasses, which the real cloud sends at once."""
         with trio.move_on_after(HANDLER_START):
-            while item.session not in self.app.sessions or item.session in self._early:
+            while session_key(item) not in self.app.sessions or session_key(item) in self._early:
                 await self.changed.park()
         if self._unmapped is not None:
             raise self._unmapped
@@ -273,7 +273,7 @@ class _Replay:
     async def _keep_trying(self, item: Item) -> None:
         """Refuse every further connection until the SDK gives the session up."""
         self.cloud.otherwise = Unreachable()
-        session = self.app.sessions[cast("str", item.session)]
+        session = self.app.session(item)
         low, high = item.window or (0.0, LONGEST)
         since = self._lost_at.get(item.session, self._moment)
         with trio.move_on_at(since + high):
@@ -309,8 +309,10 @@ class _Replay:
 
     async def _compare_one(self, item: Item) -> None:
         if item.dir == "event":
-            handler = cast("str", item.handler)
-            event = await self._next(item, lambda: self.app.received.get(handler), lambda got: got.at)
+            queue = cast("str", item.handler)
+            if queue == ON_STOP:
+                queue = stop_queue(cast("str", field(item.value, "session")))
+            event = await self._next(item, lambda: self.app.received.get(queue), lambda got: got.at)
             if event is not None:
                 self._same(item, *comparable(item, event.value))
         elif item.dir == "result":
@@ -424,8 +426,9 @@ class _Replay:
         found = waiting.popleft()
         at = moment(found)
         if low and at < base + low - EPSILON:  # without a least pause, things of different kinds have no order
-            self._fail(item, f"happened {at - base:.2f} s after the item before, expected at least {low:.2f} s")
-        self._moment = max(base, at)
+            self._fail(item, f"happened {at - base:.2f} s after the step before, expected at least {low:.2f} s")
+        if item.dir == "out":
+            self._moment = max(base, at)
         return found
 
     def _instead(self) -> str:

@@ -36,7 +36,7 @@ def _new_socket(items: list[Item], item: Item) -> None:
     new = 1000 * old
     place = items.index(item)
     first = next(other for other in items if other.kind == "open" and other.conn == old)
-    items.insert(place, Item(dir="out", kind="open", step=item.step, conn=new, session=item.session,
+    items.insert(place, Item(dir="out", kind="open", step=item.step, conn=new, session=item.session, wait=1.0,
                              message=first.message))  # fmt: skip
     for later in items[place + 1 :]:
         if later.conn == old:
@@ -92,7 +92,8 @@ def _ends_here(items: list[Item], item: Item) -> None:
     kept: list[Item] = []
     for other in items[place:end]:
         is_link = other.conn in sockets and other.dir in ("in", "out")
-        is_news = other.dir == "event" and other.session == item.session and other.handler != "on_stop"
+        is_told = other.handler == "on_stop" or other.method == "session.on_stopped"
+        is_news = other.dir == "event" and other.session == item.session and not is_told
         is_on_stop = other.handler == "on_stop" and any(one.handler == "on_stop" for one in kept)
         if is_link or is_news or is_on_stop:
             continue
@@ -105,7 +106,34 @@ def _ends_here(items: list[Item], item: Item) -> None:
         told.append(Item(dir="out", kind="close", step=item.step, conn=item.conn, session=item.session, message=message))
     for observer in _live_observers(items, item, "session.on_disconnected"):
         told.append(_new_event(observer, item, {"permanent": True}))
+    if item.kind == "close":
+        for observer in _live_observers(items, item, "session.on_stopped"):
+            told.append(_new_event(observer, item, field(item.message, "reason")))
     items[place:end] = [*told, *kept]
+
+
+def _closed_first(items: list[Item], item: Item) -> None:
+    """The SDK has closed this socket already, because of what the cloud said before its own close frame."""
+    item.dir, item.message = "out", {"code": 1000, "reason": "Client disconnect"}
+
+
+def _closes_then_inits(items: list[Item], item: Item) -> None:
+    """The rejected socket is closed, and the session goes on with an init on a new one (P1 2.6)."""
+    message = {"code": 1000, "reason": "Client disconnect"}
+    place = items.index(item)
+    if not _is_down(items, item):
+        for observer in _live_observers(items, item, "session.on_disconnected"):
+            items.insert(place, _new_event(observer, item, {"permanent": False}))
+    items.insert(place, Item(dir="out", kind="close", step=item.step, conn=item.conn, session=item.session, message=message))
+    _new_socket(items, item)
+
+
+def _is_down(items: list[Item], until: Item) -> bool:
+    """Tell whether the link is lost already at an item."""
+    for item in reversed(items[: items.index(until)]):
+        if item.session == until.session and (is_ack(item) or item.kind == "close"):
+            return not is_ack(item)
+    return True
 
 
 def _tells_end(items: list[Item], item: Item) -> None:
@@ -165,6 +193,40 @@ def _utf8_ids(items: list[Item], item: Item) -> None:
              message={"type": "tpa_connection_init", "packageName": package, "apiKey": create.kwargs["api_key"],
                       "sdkVersion": "3", "timestamp": "<timestamp>"}),
     ]  # fmt: skip
+
+
+def _renamed(items: list[Item], item: Item) -> None:
+    """Put the session's present name into the headers of an upgrade."""
+    acks = [other for other in items[: items.index(item)] if is_ack(other) and other.session == item.session]
+    names = [field(other.message, "sessionId") for other in acks]
+    name = next((name for name in reversed(names) if isinstance(name, str) and name), None)
+    headers = field(item.message, "headers")
+    if name is not None and isinstance(headers, dict):
+        item.message = {**cast("Json", item.message), "headers": {**cast("Json", headers), "x-session-id": name}}
+
+
+def _reconnects(items: list[Item], item: Item) -> None:
+    """The session reconnects after this close frame, and does not wait for the end of its park."""
+    place = items.index(item)
+    end = _next_run(items, item)
+    kept = [
+        other
+        for other in items[place + 1 : end]
+        if not (other.dir == "event" and field(other.value, "permanent") is True) and other.handler != "on_stop"
+    ]
+    for other in kept:
+        if other.method == "session.is_parked" and other.dir == "result":
+            other.value = False
+    reconnect = next(other for other in reversed(items[:place]) if field(other.message, "type") == "reconnect")
+    opened = next(other for other in items if other.kind == "open" and other.conn == reconnect.conn)
+    new = 1000 * cast("int", item.conn)
+    first = [
+        _copy(opened, conn=new, wait=1.0, window=None),
+        _copy(reconnect, conn=new),
+    ]
+    events = [other for other in kept if other.dir == "event"]
+    others = [other for other in kept if other.dir != "event"]
+    items[place + 1 : end] = [*events, *first, *others]
 
 
 def _backoff(items: list[Item], item: Item) -> None:
@@ -305,15 +367,20 @@ def _has_heard_auto(items: list[Item], until: int) -> bool:
     return False
 
 
-def _transcript_value(message: object) -> Json:
-    """Give what the reference SDK makes of a transcription message."""
+def _said(message: object) -> object:
+    """Give the data of an event, which is the message itself where there is none (P2 1.2)."""
     data = field(message, "data")
-    said = data if data is not None else message
+    return message if data is None else data
+
+
+def _transcript_value(message: object) -> Json:
+    """Give what the reference SDK makes of a transcription message; the language of a name without its options."""
+    said = _said(message)
     language = field(said, "detectedLanguage")
     if language is None:
         language = field(said, "transcribeLanguage")
     if language is None:
-        language = cast("str", field(message, "streamType")).removeprefix("transcription:")
+        language = cast("str", field(message, "streamType")).partition(":")[2].partition("?")[0] or "auto"
     text, start, end = field(said, "text"), field(said, "startTime"), field(said, "endTime")
     more = ("speakerId", "utteranceId", "confidence", "duration", "metadata")
     return {
@@ -360,6 +427,27 @@ def _coalesced(items: list[Item], item: Item) -> None:
             other.conn = old.conn
 
 
+def _other_package(items: list[Item], item: Item) -> None:
+    """A settings message that names another package does not concern this app (P1 5.1)."""
+    create = next(other for other in items if other.method == "app.create")
+    package = field(item.cause, "packageName")
+    if package is not None and package != create.kwargs.get("package_name"):
+        items.remove(item)
+
+
+def _comes_late(items: list[Item], item: Item) -> None:
+    """A message that was sent while the SDK closed is sent after that: the close frame does not wait for it."""
+    place = items.index(item)
+    closing = [
+        other
+        for other in items[place + 1 :]
+        if other.conn == item.conn and other.dir == "out" or other.method == "session.on_disconnected"
+    ]
+    for other in closing:
+        items.remove(other)
+    items[place:place] = closing
+
+
 def _tells_undecodable(items: list[Item], item: Item) -> None:
     """Whoever asks for the count of unreadable frames finds this one in it."""
     place = items.index(item) + 1
@@ -402,7 +490,16 @@ def _canonical_names(items: list[Item], item: Item) -> None:
         fields["subscriptions"] = list(dict.fromkeys(cast("list[str]", spelled)))
     if isinstance(name, str):
         fields["streamType"] = _canonical(name)
-    item.message = fields
+        for event in items[items.index(item) + 1 :]:
+            if event.dir in ("in", "app"):
+                break
+            suffix = name.partition(":")[2]
+            is_named = any(field(_said(item.message), key) for key in ("detectedLanguage", "transcribeLanguage"))
+            if event.dir == "event" and field(event.value, "language") == suffix and not is_named:
+                language = _canonical(name).partition(":")[2].partition("?")[0]
+                event.value = {**cast("Json", event.value), "language": language}
+    if fields != item.message:
+        item.message, item.raw = fields, None
 
 
 def _refuses_unparseable(items: list[Item], item: Item) -> None:
@@ -469,7 +566,30 @@ def _with_hints(name: object, opened: dict[str, list[str]]) -> object:
 def _settings_by_key(items: list[Item], item: Item) -> None:
     """Settings are values by key: what was told, else the default of a definition seen for that key (P1 5.2)."""
     earlier = items[: items.index(item)]
-    item.value = {**_defaults(earlier, item.session), **_values(item.value, "value")}
+    told = item.value
+    if item.dir == "result":
+        source = next((other for other in reversed(earlier) if _told_settings(other, item)), None)
+        if source is not None and not isinstance(field(source.message, "settings"), list):
+            # It cannot be read, so what was told before stays; an ack without settings tells that there are none.
+            read = (other for other in reversed(earlier) if _told_settings(other, item) and _is_readable(other, earlier))
+            told = next((field(other.message, "settings") for other in read), [])
+    item.value = {**_defaults(earlier, item.session), **_values(told, "value")}
+
+
+def _told_settings(item: Item, beside: Item) -> bool:
+    is_update = field(item.message, "type") == "settings_update"
+    is_same = (item.session, item.life) == (beside.session, beside.life)
+    return item.dir == "in" and is_same and (is_update or is_ack(item))
+
+
+def _is_readable(item: Item, items: list[Item]) -> bool:
+    """Tell whether settings count: a list, for this app."""
+    if is_ack(item):
+        return True
+    package = field(item.message, "packageName")
+    create = next(other for other in items if other.method == "app.create")
+    is_ours = package is None or package == create.kwargs.get("package_name")
+    return is_ours and isinstance(field(item.message, "settings"), list)
 
 
 def _only_changes(items: list[Item], item: Item) -> None:
@@ -478,10 +598,11 @@ def _only_changes(items: list[Item], item: Item) -> None:
     start = max(n for n, other in enumerate(items[:place]) if other.dir == "in")
     before: Json = {}
     for earlier in items[:start]:
-        told = field(earlier.message, "settings")
-        if earlier.dir == "in" and earlier.session == item.session and (told is not None or is_ack(earlier)):
-            before = _values(told, "value")
-    is_first = not any(is_ack(earlier) and earlier.session == item.session for earlier in items[:start])
+        if _told_settings(earlier, item) and _is_readable(earlier, items):
+            before = _values(field(earlier.message, "settings"), "value")
+    is_first = not any(
+        is_ack(earlier) and (earlier.session, earlier.life) == (item.session, item.life) for earlier in items[:start]
+    )
     if not is_first and {**_defaults(items[:start], item.session), **before} == item.value:
         items.remove(item)
 
@@ -539,12 +660,18 @@ REWRITES: dict[str, Rewrite] = {
     "refuses_what_is_no_text": _refuses_what_is_no_text,
     "coalesced": _coalesced,
     "tells_undecodable": _tells_undecodable,
+    "other_package": _other_package,
+    "comes_late": _comes_late,
     "ends_here": _ends_here,
+    "closed_first": _closed_first,
+    "closes_then_inits": _closes_then_inits,
     "tells_end": _tells_end,
     "tells_connected": _tells_connected,
     "after_ack": _after_ack,
     "utf8_ids": _utf8_ids,
     "backoff": _backoff,
+    "renamed": _renamed,
+    "reconnects": _reconnects,
     "new_socket": _new_socket,
     "same_run": _same_run,
     "deliver_to_all": _deliver_to_all,

@@ -6,7 +6,7 @@ name, so that it also holds for recordings that nobody has seen. Its keys::
     section, reason     where the protocol books or the design say so, and why it is better
     step                pattern of the item that is different
     after               pattern of an item before it (the nearest), without which the row says nothing; a list needs all
-    until               pattern of an item that ends the effect of `after` when it lies between the two
+    until               pattern of an item that ends the effect of `after` (of the first) when it lies between the two
     drop                this item does not happen; a socket that is not opened takes all its items along
     set, remove         fields (dotted paths) that are different
     rename, scale       fields of another name or unit
@@ -146,8 +146,9 @@ class Row:
         variables: Variables = {}
         if not matches(self.step, items[place].facts(), variables):
             return None
-        for condition in self._conditions():
-            if not self._holds(condition, items[:place], variables):
+        for number, condition in enumerate(self._conditions()):
+            until = self.until if number == 0 else None
+            if not _holds(condition, until, items[:place], variables):
                 return None
         return variables
 
@@ -155,18 +156,6 @@ class Row:
         if self.after is None:
             return []
         return self.after if isinstance(self.after, list) else [self.after]
-
-    def _holds(self, condition: Json, earlier: Sequence[Item], variables: Variables) -> bool:
-        """Tell whether there is such an item, and bind its variables."""
-        for item in reversed(earlier):
-            facts = item.facts()
-            bound = dict(variables)
-            if matches(condition, facts, bound):
-                variables.update(bound)
-                return True
-            if self.until is not None and matches(self.until, facts, dict(variables)):
-                return False
-        return False
 
     def _change(self, items: list[Item], item: Item, variables: Variables) -> None:
         place = items.index(item)
@@ -195,6 +184,19 @@ class Row:
             rewrites.drop(items, item)
 
 
+def _holds(condition: Json, until: Json | None, earlier: Sequence[Item], variables: Variables) -> bool:
+    """Tell whether there is such an item, and bind its variables."""
+    for item in reversed(earlier):
+        facts = item.facts()
+        bound = dict(variables)
+        if matches(condition, facts, bound):
+            variables.update(bound)
+            return True
+        if until is not None and matches(until, facts, dict(variables)):
+            return False
+    return False
+
+
 def _filled(value: object, variables: Variables) -> object:
     """Put bound variables into a value of a row."""
     if isinstance(value, str):
@@ -215,6 +217,7 @@ def _new_item(fields: Json, beside: Item, variables: Variables) -> Item:
         step=beside.step,
         conn=None if filled["kind"] == "http" else beside.conn,
         session=beside.session,
+        life=beside.life,
         api=beside.api,
         method=beside.method,
     )

@@ -12,7 +12,10 @@ What is different in certain situations only is not here but in `deviations.toml
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import pairwise
 from typing import cast
 
 import attrs
@@ -58,6 +61,8 @@ class Item:
     """Recorded before the session's first ack; of results: the call was."""
     is_never: bool = False
     """Of calls and what they lead to: the session is never acknowledged."""
+    life: int = 0
+    """How often the session was started anew before, after a stop."""
     run: int = 0
     """How many `session_request`s of this session came without a stop in between, less one."""
     handler: str | None = None
@@ -159,6 +164,10 @@ def _merge(body: Json) -> list[Item]:
                     value=result.get("value", result.get("kind")),
                 )
             )
+    for news in behind.values():
+        for one, following in reversed(list(pairwise(news))):
+            if one.handler == "on_stop" and not one.wait:
+                one.wait = following.wait  # the app's own handler is recorded without its waiting time
     items: list[Item] = []
     for number, step in enumerate(cast("list[Json]", body["steps"])):
         items.append(_step(number, step))
@@ -168,6 +177,13 @@ def _merge(body: Json) -> list[Item]:
     return items
 
 
+def _parsed(raw: object) -> object:
+    """Give the message in a frame whose spelling was recorded; `None` where there is none."""
+    with suppress(ValueError, TypeError):
+        return cast("object", json.loads(cast("str | bytes", raw)))
+    return None
+
+
 def _step(number: int, step: Json) -> Item:
     return Item(
         dir=cast("str", step["dir"]),
@@ -175,7 +191,7 @@ def _step(number: int, step: Json) -> Item:
         step=number,
         conn=cast("int | None", step.get("conn")),
         wait=_seconds(step.get("wait_ms")),
-        message=step.get("message"),
+        message=step["message"] if "message" in step else _parsed(step.get("raw")),
         raw=cast("str | None", step.get("raw")),
         api=cast("int | None", step.get("api")),
         method=cast("str | None", step.get("method", step.get("property"))),
@@ -235,12 +251,15 @@ def _attribute(items: list[Item]) -> None:
     runs: dict[str | None, int] = {}
     acked: set[str | None] = set()
     stopped: set[str | None] = set()
+    lives: dict[str | None, int] = {}
     calls: dict[int, Item] = {}
-    registrations: dict[str, Item] = {}
+    registrations: dict[str, list[Item]] = {}
     assigned: dict[str, Item] = {}
     current: str | None = None
     cause: object = None
     caused_at = -1
+    fragments: list[bytes] = []
+    caused_in: str | None = None
     for item in items:
         if is_request(item, "session_request"):
             item.session = cast("str | None", field(item.message, "body", "sessionId"))
@@ -248,6 +267,7 @@ def _attribute(items: list[Item]) -> None:
                 stopped.discard(item.session)
                 acked.discard(item.session)
                 runs.pop(item.session, None)
+                lives[item.session] = lives.get(item.session, 0) + 1
             item.run = runs[item.session] = runs.get(item.session, -1) + 1
             item.is_before_ack = item.session not in acked
         elif is_request(item, "stop_request"):
@@ -259,35 +279,57 @@ def _attribute(items: list[Item]) -> None:
         if item.conn is not None:
             item.session = sessions.get(item.conn)
             item.run = runs.get(item.session, 0)
+        item.life = lives.get(item.session, 0)
         if is_ack(item):
             acked.add(item.session)
         if item.dir == "in" and item.kind in ("text", "close", "frame"):
-            cause = item.message if item.raw is None else {"raw": item.raw}
-            caused_at = item.step
+            cause = item.message if item.kind != "frame" else _assembled(fragments, item)
+            if item.raw is not None:
+                cause = {**(cast("Json", cause) if isinstance(cause, dict) else {}), "raw": item.raw}
+            caused_at, caused_in = item.step, item.session
         if item.dir == "app":
             made_by = assigned.get(item.method or "")
             item.session = made_by.session if made_by else current
+            item.life = lives.get(item.session, 0)
             item.is_before_ack = _needs_session(item) and item.session not in acked
             item.run = runs.get(item.session, 0)
             if item.api is not None:
                 calls[item.api] = item
             for handler in item.handlers:
-                registrations.setdefault(handler, item)
+                registrations.setdefault(handler, []).append(item)
             if item.assign:
                 assigned[item.assign] = item
         elif item.dir == "event":
-            made_by = registrations.get(item.handler or "")
+            made_by = _registration(registrations.get(item.handler or "", []), caused_in)
             item.method = made_by.method if made_by else item.handler
             item.session = made_by.session if made_by else current
-            item.run = made_by.run if made_by else 0
+            item.run, item.life = (made_by.run, made_by.life) if made_by else (0, item.life)
             item.cause = cause
             item.is_before_ack = item.session not in acked
             item.is_late = made_by is not None and made_by.step > caused_at
         elif item.dir == "result":
             made_by = calls.get(cast("int", item.api))
             if made_by is not None:
+                item.life = made_by.life
                 item.method, item.session = made_by.method, made_by.session
                 item.is_before_ack, item.run = made_by.is_before_ack, made_by.run
+
+
+def _assembled(fragments: list[bytes], frame: Item) -> object:
+    """Collect the frames of one message; give the message when it is whole."""
+    opcode, is_last = field(frame.message, "opcode"), field(frame.message, "fin")
+    if opcode in (0, 1):
+        if opcode == 1:
+            fragments.clear()
+        fragments.append(bytes.fromhex(cast("str", field(frame.message, "payload", "$binary", "hex"))))
+        if is_last:
+            return _parsed(b"".join(fragments))
+    return frame.message
+
+
+def _registration(found: list[Item], session: str | None) -> Item | None:
+    """Find the call that registered a handler, in the session where something happened if there are several."""
+    return next((item for item in reversed(found) if item.session == session), found[-1] if found else None)
 
 
 def _note_behaviour(items: list[Item], behaviour: dict[str, str]) -> None:
@@ -307,12 +349,13 @@ def _needs_session(item: Item) -> bool:
 
 def _move_calls_behind_ack(items: list[Item]) -> None:
     """Make calls that were recorded before the session's first ack right after it, with what they gave."""
-    for ack in [item for item in items if is_ack(item)]:
+    first = {(item.session, item.life): item for item in reversed(items) if is_ack(item)}
+    for ack in first.values():
         place = items.index(ack)
         early = [
             item
             for item in items[:place]
-            if item.session == ack.session
+            if (item.session, item.life) == (ack.session, ack.life)
             and item.is_before_ack
             and (_needs_session(item) or (item.dir == "result" and not (item.method or "").startswith("app.")))
         ]
@@ -322,9 +365,9 @@ def _move_calls_behind_ack(items: list[Item]) -> None:
 
 def _note_never(items: list[Item]) -> None:
     """Note which calls nobody can make, because there is no ack behind which they could be moved."""
-    acked = {item.session for item in items if is_ack(item)}
+    acked = {(item.session, item.life) for item in items if is_ack(item)}
     for item in items:
-        if item.dir in ("app", "result", "event") and item.session not in acked:
+        if item.dir in ("app", "result", "event") and (item.session, item.life) not in acked:
             item.is_never = item.session is not None and not (item.method or "").startswith("app.")
 
 
