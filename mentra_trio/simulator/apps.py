@@ -173,8 +173,7 @@ class Start:
 
 
 def _tell_others(session: AppSession, _: attrs.Attribute[AppState | None], state: AppState | None) -> AppState | None:
-    """Wake those who wait for a state. They look once everything that happens at this moment has happened."""
-    session._home.cloud.notify()  # noqa: SLF001 - a hook of the class below
+    session.tell_others()
     return state
 
 
@@ -226,6 +225,10 @@ class AppSession:
     def is_attached(self) -> bool:
         """Whether the app has acknowledged a socket that data goes to."""
         return self.connection is not None and self.connection.is_acked
+
+    def tell_others(self) -> None:
+        """Wake those who wait for a state. They look once everything that happens at this moment has happened."""
+        self._home.cloud.notify()
 
     # --- starting
 
