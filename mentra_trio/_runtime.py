@@ -26,6 +26,7 @@ from ._flow import (
     Gap,
     Hub,
     HubStatistics,
+    Kind,
     Latest,
     LatestSource,
     Outbox,
@@ -186,10 +187,20 @@ class _Socket:
     heard: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
     heard_at: float = attrs.field(factory=trio.current_time)
     """When the last frame arrived."""
+    signs: int = 0
+    """How often something arrived. Counted, because a fast answer comes at the same time as the question."""
     has_ponged: bool = False
     """The cloud answers JSON pings on this socket (P1 2.8: old ones do not)."""
     sending: trio.CancelScope | None = None
+    closing_at: float = math.inf
+    """When the last write and the close handshake have had their time."""
     interrupt: _Interrupt | None = None
+
+    def hear(self) -> None:
+        """Note a sign of life."""
+        self.heard_at = trio.current_time()
+        self.signs += 1
+        self.heard.unpark_all()
 
     def give_up(self, why: _Interrupt) -> None:
         """End the reader. The first cause counts."""
@@ -260,7 +271,7 @@ class LinkRuntime:
             init=ConnectionInit(api_key=self.api_key, sdk_version=self.sdk_version), backoff=Backoff(self.random)
         )
         self._outbox = Outbox(capacity=self.config.queue_capacity, pace=self.config.display_pace)
-        self._hub = Hub(self._subscriptions_changed)
+        self._hub = Hub(self._subscriptions_changed, self._dropped)
         self._pending = PendingCalls(
             capacity=self.config.pending_capacity, full=lambda: LinkDownError(self.config.pending_capacity)
         )
@@ -346,6 +357,8 @@ class LinkRuntime:
         for source in (self._device, self._capabilities, self._settings, self._system):
             source.close(self._closed_error)
         self.over.set()
+        if self.link_state.value is not LinkState.CONNECTED:
+            self._outbox.close(self._closed_error)  # nothing that waits could still be sent
         if self._pausing is not None:
             self._pausing.cancel(reason="the session is over")
         if self._socket is not None and not self.ready.is_set():
@@ -362,7 +375,7 @@ class LinkRuntime:
             self._release = "switching_clouds"
         self.url = url
         self._is_urgent = True
-        self._link_state.set(LinkState.RECONNECTING)
+        self._link_state.set(self._state_without_link)
         self._protocol.redirected()
         self._outbox.close_gate()
         if self._socket is not None:
@@ -461,18 +474,23 @@ class LinkRuntime:
         self._socket = None
         self._outbox.close_gate()
         self._outbox.discard_control()
+        now = trio.current_time()
+        socket.closing_at = now + self.config.close_timeout
+        if socket.sending is not None:
+            socket.sending.deadline = min(socket.sending.deadline, socket.closing_at)
+        if not self.is_live:
+            self._outbox.close(self._closed_error)  # no other socket comes
+            return
         # What was written after the last sign of life may be lost with the socket.
         self._outbox.restore_lanes(socket.heard_at)
-        if socket.sending is not None:
-            socket.sending.deadline = min(socket.sending.deadline, trio.current_time() + self.config.close_timeout)
         if self._down_since is None:
-            self._down_since = trio.current_time()
-        if self.is_live:
-            self._link_state.set(LinkState.RECONNECTING if self.ready.is_set() else LinkState.CONNECTING)
+            # Nobody knows how long a dead socket was dead.
+            self._down_since = socket.heard_at if socket.interrupt is _Interrupt.DEAD else now
+        self._link_state.set(self._state_without_link)
 
     async def _close(self, socket: _Socket) -> None:
         """Say goodbye where the protocol wants it, then close. Bounded; a socket that is already gone costs nothing."""
-        with trio.move_on_after(self.config.close_timeout, shield=True):
+        with trio.move_on_at(socket.closing_at, shield=True):
             release, self._release = self._release, None
             if release is not None:
                 # The writer has ended, so this is the only sender.
@@ -488,16 +506,14 @@ class LinkRuntime:
                 with socket.reading:
                     while True:
                         messages = await socket.transport.receive()
-                        socket.heard_at = trio.current_time()
-                        if socket.heard:
-                            socket.heard.unpark_all()
+                        socket.hear()
                         received_at = datetime.now(UTC)
                         for message in messages:
                             pause = self._receive(message, received_at, socket)
                             if pause is not None:
                                 return pause
             except TransportClosedError as closed:
-                if socket.interrupt is not None:
+                if socket.interrupt not in {None, _Interrupt.DEAD}:
                     return 0.0  # given up in the same moment; how it ended says nothing any more
                 return self._lost(closed.code, closed.reason)
             # The scope ended the loop: its deadline passed, or somebody gave the socket up.
@@ -679,8 +695,9 @@ class LinkRuntime:
         ack = ready.ack
         now = trio.current_time()
         socket.reading.deadline = math.inf
-        self._counters.connections += 1
-        self._router.connected()
+        if self.link_state.value is not LinkState.CONNECTED:  # a second ack of a socket only brings news
+            self._counters.connections += 1
+            self._router.connected()
         if ack.session_id:
             self.session_id = ack.session_id
         self._apply_settings(ack.settings)
@@ -756,10 +773,15 @@ class LinkRuntime:
 
     def _write_failed(self, outgoing: Outgoing[Command]) -> None:
         """Count what may be lost. A request goes on waiting: it may have arrived, and its time limit runs."""
-        self._counters.messages_lost += 1
         if outgoing.on_written is not None:
             outgoing.on_written()
-        log.warning("[%s] the connection ended while %s was written", self.run_id, self._command(outgoing).TYPE)
+        if outgoing.item is DIRTY or outgoing.kind is Kind.CONTROL:
+            return  # every socket has its own
+        if outgoing.lane is not None and self.is_live:
+            self._outbox.restore_lanes(-math.inf)
+            return
+        self._counters.messages_lost += 1
+        log.warning("[%s] the connection ended while %s was written", self.run_id, _name_of(outgoing.item))
 
     def _control(self, command: Command, socket: _Socket) -> None:
         try:
@@ -780,25 +802,30 @@ class LinkRuntime:
         one. Until then a frame ping must be answered, which at least proves the way to the first proxy.
         """
         await socket.alive.wait()
+        asked_at = trio.current_time()
         while True:
-            await trio.sleep(self.config.ping_interval)
+            await trio.sleep_until(asked_at + self.config.ping_interval)
             asked_at = trio.current_time()
+            known = socket.signs
             self._control(JsonPing(), socket)
             with trio.move_on_after(self.config.pong_timeout) as patience:
                 if socket.has_ponged:
-                    await self._wait_heard(socket, asked_at)
+                    await self._wait_heard(socket, known)
                 else:
-                    await self._wait_any_answer(socket, asked_at)
+                    await self._wait_any_answer(socket, known)
             if patience.cancelled_caught:
                 log.warning("[%s] no sign of life for %.0f s", self.run_id, self.config.pong_timeout)
                 socket.give_up(_Interrupt.DEAD)
                 return
 
-    async def _wait_heard(self, socket: _Socket, since: float) -> None:
-        while socket.heard_at <= since:
+    async def _wait_heard(self, socket: _Socket, known: int) -> None:
+        """Wait for more signs of life than are known."""
+        await trio.lowlevel.checkpoint()
+        while socket.signs == known:
             await socket.heard.park()
 
-    async def _wait_any_answer(self, socket: _Socket, since: float) -> None:
+    async def _wait_any_answer(self, socket: _Socket, known: int) -> None:
+        """Wait for a sign of life or for the answer to a frame ping."""
         async with trio.open_nursery() as nursery:
 
             async def ping() -> None:
@@ -807,15 +834,22 @@ class LinkRuntime:
                 nursery.cancel_scope.cancel(reason="the frame ping was answered")
 
             nursery.start_soon(ping)
-            await self._wait_heard(socket, since)
+            await self._wait_heard(socket, known)
             nursery.cancel_scope.cancel(reason="a frame arrived")
 
     # Small things
+
+    @property
+    def _state_without_link(self) -> LinkState:
+        return LinkState.RECONNECTING if self.ready.is_set() else LinkState.CONNECTING
 
     def _subscriptions_changed(self) -> None:
         """A stream opened or closed. The cloud is only told what changes its list (P1 4.2: bursts stop the microphone)."""
         if self.is_live and self._wanted() != self._told:
             self._outbox.mark_dirty()
+
+    def _dropped(self, stream: str) -> None:
+        log.warning("[%s] the loop over %s does not keep up, so events are dropped", self.run_id, stream)
 
     def _closed_error(self) -> SessionClosedError:
         error = SessionClosedError(str(self.stop_reason or StopReason(StopKind.LINK_LOST)))
@@ -839,6 +873,10 @@ class LinkRuntime:
             self._warned.add(what)
             level = logging.WARNING
         log.log(level, "[%s] %s", self.run_id, text)
+
+
+def _name_of(command: Command) -> str:
+    return command.type if isinstance(command, RawCommand) else command.TYPE
 
 
 def _header(text: str) -> bytes:

@@ -108,6 +108,8 @@ class Buffer(Generic[T]):
     tag: object = None
     wants_gaps: bool = False
 
+    on_drop: Callable[[str], None] | None = attrs.field(init=False, default=None)
+    """Called with the stream's name at the first loss of a burst: since the consumer last took something."""
     ending: Ending | None = attrs.field(init=False, default=None)
     """None while open."""
     waiting: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
@@ -120,6 +122,7 @@ class Buffer(Generic[T]):
     _delivered: int = attrs.field(init=False, default=0)
     _coalesced: int = attrs.field(init=False, default=0)
     _dropped: int = attrs.field(init=False, default=0)
+    _is_dropping: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         if self.capacity < 1:
@@ -148,7 +151,7 @@ class Buffer(Generic[T]):
                 return True
         self._received += 1
         if len(self.slots) - self._gaps >= self.capacity and not self._make_room():
-            self._dropped += 1
+            self._drop()
             self._end(Ending.OVERFLOWED)
             return False
         slot = _Slot(item, key)
@@ -172,6 +175,7 @@ class Buffer(Generic[T]):
 
     def take(self) -> T:
         """Remove and return the oldest item; there must be one."""
+        self._is_dropping = False
         slot = self.slots.popleft()
         if slot.key is not None:
             del self._keyed[slot.key]
@@ -215,6 +219,13 @@ class Buffer(Generic[T]):
             dropped=self._dropped,
         )
 
+    def _drop(self) -> None:
+        self._dropped += 1
+        if not self._is_dropping:
+            self._is_dropping = True
+            if self.on_drop is not None:
+                self.on_drop(self.name)
+
     def _end(self, ending: Ending) -> None:
         self.ending = ending
         self.waiting.unpark_all()
@@ -227,12 +238,12 @@ class Buffer(Generic[T]):
                 self._coalesced += 1
             case Overflow.DROP_OLDEST:
                 self._remove(self._oldest_item())
-                self._dropped += 1
+                self._drop()
             case Overflow.COALESCE:
                 if not self._keyed:
                     return False
                 self._remove(self.slots.index(next(iter(self._keyed.values()))))
-                self._dropped += 1
+                self._drop()
             case Overflow.FAIL:
                 return False
             case _:

@@ -40,6 +40,8 @@ class Hub:
 
     _on_change: Callable[[], None]
     """Called after a stream opened or closed. Must not raise."""
+    _on_drop: Callable[[str], None] | None = None
+    """Called with a stream's name when its consumer begins to lose events, once a burst. Must not raise."""
     _routes: dict[Hashable, tuple[Buffer[object], ...]] = attrs.field(
         init=False, factory=dict[Hashable, tuple[Buffer[object], ...]]
     )
@@ -90,6 +92,7 @@ class Hub:
     def add(self, buffer: Buffer[object]) -> None:
         """Open `buffer` for its keys."""
         self._open[buffer] = None
+        buffer.on_drop = self._on_drop
         if self._is_ended:
             buffer.finish()
         else:
