@@ -109,7 +109,7 @@ class Buffer(Generic[T]):
     wants_gaps: bool = False
 
     on_drop: Callable[[str], None] | None = attrs.field(init=False, default=None)
-    """Called with the stream's name at the first loss of a burst: since the consumer last took something."""
+    """Called with the stream's name at the first loss of a burst, which ends when the consumer has caught up."""
     ending: Ending | None = attrs.field(init=False, default=None)
     """None while open."""
     waiting: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
@@ -175,8 +175,9 @@ class Buffer(Generic[T]):
 
     def take(self) -> T:
         """Remove and return the oldest item; there must be one."""
-        self._is_dropping = False
         slot = self.slots.popleft()
+        if not self.slots:
+            self._is_dropping = False
         if slot.key is not None:
             del self._keyed[slot.key]
         if self._gaps and isinstance(slot.item, Gap):

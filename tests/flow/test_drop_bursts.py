@@ -13,7 +13,12 @@ async def test_the_first_loss_of_each_burst_is_reported() -> None:
         assert reports == ["microphone"]
 
         assert await anext(stream) == 3
-        for number in range(5, 8):
+        hub.publish("sound", 5)
+        hub.publish("sound", 6)
+        assert reports == ["microphone"]  # it is still behind
+
+        assert [await anext(stream), await anext(stream)] == [5, 6]
+        for number in range(7, 10):
             hub.publish("sound", number)
 
         assert reports == ["microphone", "microphone"]
