@@ -18,7 +18,7 @@ import trio
 
 from mentra_trio import MentraSession, MiniAppServer
 from mentra_trio._flow import EventStream
-from mentra_trio.models import LinkState, StopKind, StopReason
+from mentra_trio.models import AudioChunk, LinkState, StopKind, StopReason
 
 from .marks import binary, snake_keys
 from .recordings import Json
@@ -79,12 +79,18 @@ class App:
     counters: dict[str, Callable[[], None]] = attrs.field(factory=dict[str, Callable[[], None]])
     """By handler: asks for news that this SDK counts instead of telling."""
     _cleanups: dict[str, Callable[[], None]] = attrs.field(factory=dict[str, Callable[[], None]])
+    _closers: list[Callable[[], None]] = attrs.field(factory=list[Callable[[], None]])
+    """Close all streams that were opened."""
     _hints: dict[str | None, tuple[str, ...]] = attrs.field(factory=dict[str | None, tuple[str, ...]])
     """By session: language hints that were configured for the streams to come."""
     _speech: dict[str | None, list[EventStream[object]]] = attrs.field(
         factory=dict[str | None, list[EventStream[object]]]
     )
-    """By session: open transcription streams."""
+    """By session: transcription streams that were opened."""
+    _sound: dict[str | None, dict[str, EventStream[AudioChunk]]] = attrs.field(
+        factory=dict[str | None, dict[str, EventStream[AudioChunk]]]
+    )
+    """By session: microphone streams that were opened, by handler."""
 
     def session(self, item: Item) -> MentraSession:
         """Give the session that a call was made on."""
@@ -145,9 +151,14 @@ class App:
         """Register the handler of a call: iterate over a stream until the cleanup."""
         aiter(stream)  # opens it now, and not when the task runs: several calls in one tick are one change
         self.nursery.start_soon(self._consume, item.handlers[0], stream, describe)
-        if item.assign:
-            self._cleanups[item.assign] = stream.close
+        self.cleans_up(item, stream.close)
+        self._closers.append(stream.close)
         return stream
+
+    def cleans_up(self, item: Item, cleanup: Callable[[], None]) -> None:
+        """Register what the cleanup does that the recorded call returned."""
+        if item.assign:
+            self._cleanups[item.assign] = cleanup
 
     async def _consume(self, handler: str, stream: EventStream[T], describe: Callable[[T], object]) -> None:
         try:
@@ -160,8 +171,7 @@ class App:
         """Register the handler of a call: follow a value until the cleanup. `IGNORED` is no event."""
         scope = trio.CancelScope()
         self.nursery.start_soon(self._follow, item.handlers[0], changes, describe, scope)
-        if item.assign:
-            self._cleanups[item.assign] = scope.cancel
+        self.cleans_up(item, scope.cancel)
 
     async def _follow(
         self, handler: str, changes: AsyncIterator[T], describe: Callable[[T], object], scope: trio.CancelScope
@@ -184,28 +194,23 @@ class App:
         """Give the transcription streams of the call's session."""
         return self._speech.setdefault(item.session, [])
 
-    def nothing(self, item: Item) -> None:
-        """Register a cleanup that has nothing to do."""
-        if item.assign:
-            self._cleanups[item.assign] = lambda: None
-
     def count(self, item: Item, ask: Callable[[], None]) -> None:
         """Register the handler of a call: let the runner ask for news until the cleanup."""
         handler = item.handlers[0]
         self.counters[handler] = ask
-        if item.assign:
-            self._cleanups[item.assign] = lambda: self._forget(handler)
+        self.cleans_up(item, lambda: self._forget(handler))
 
     def _forget(self, handler: str) -> None:
         self.counters.pop(handler, None)
 
+    def sound(self, item: Item) -> dict[str, EventStream[AudioChunk]]:
+        """Give the microphone streams of the call's session, by handler."""
+        return self._sound.setdefault(item.session, {})
+
     def finish(self) -> None:
         """Close all that is open, so that nothing warns."""
-        for cleanup in self._cleanups.values():
-            cleanup()
-        for streams in self._speech.values():
-            for stream in streams:
-                stream.close()
+        for close in self._closers:
+            close()
 
 
 def argument(recorded: object) -> object:
@@ -339,7 +344,7 @@ async def _transcription_for_language(app: App, item: Item) -> None:
     (language,) = item.args
     languages = cast("list[str]", language) if isinstance(language, list) else [cast("str", language)]
     if not languages:
-        app.nothing(item)  # no language is no stream in the recorded API, and any language in this one
+        app.cleans_up(item, lambda: None)  # no language is no stream in the recorded API, and any language in this one
         return
     await _transcription(app, item, *languages)
 
@@ -360,11 +365,49 @@ async def _buttons(app: App, item: Item) -> None:
 
 
 async def _head(app: App, item: Item) -> None:
-    app.listen(item, app.session(item).device.head.stream(), lambda move: move.position.value)
+    app.listen(item, app.session(item).device.head.stream(), describe)
+
+
+async def _on_device_state(app: App, item: Item) -> None:
+    state = app.session(item).device.state
+    name = cast("str", item.args[0])
+    seen: object = None
+
+    def news(now: object) -> object:
+        nonlocal seen
+        value = getattr(now, name)
+        if value == seen:
+            return IGNORED
+        seen = value
+        return value
+
+    if (first := news(state.value)) is not IGNORED:
+        app.got(item.handlers[0], first)
+    app.watch(item, state.changes(), news)
+
+
+async def _on_capabilities(app: App, item: Item) -> None:
+    capabilities = app.session(item).device.capabilities
+    if item.is_before_ack and capabilities.value is not None:
+        app.got(item.handlers[0], describe(capabilities.value))
+    app.watch(item, capabilities.changes(), describe)
 
 
 async def _microphone(app: App, item: Item) -> None:
-    app.listen(item, app.session(item).mic.stream(), lambda chunk: binary(chunk.data))
+    def seen(chunk: AudioChunk) -> object:
+        return {**cast("Json", describe(chunk)), "timestamp": describe(chunk.received_at)}
+
+    # The recorded manager keeps its handlers in a set: one that is registered again is still one.
+    handler, known = item.handlers[0], app.sound(item)
+    if handler not in known:
+        known[handler] = app.listen(item, app.session(item).mic.stream(), seen)
+    app.cleans_up(item, lambda: known.pop(handler).close() if handler in known else None)
+
+
+async def _microphone_stop(app: App, item: Item) -> None:
+    for stream in app.sound(item).values():
+        stream.close()
+    app.sound(item).clear()
 
 
 # Display
@@ -397,7 +440,10 @@ CALLS: dict[str, Call] = {
     "transcription.stop": _transcription_stop,
     "device.on_button_press": _buttons,
     "device.on_head_position": _head,
+    "device.on_capabilities_change": _on_capabilities,
+    "device.state.on_change": _on_device_state,
     "mic.on_chunk": _microphone,
+    "mic.stop": _microphone_stop,
     **{
         f"display.{name}": _display(name)
         for name in (
@@ -412,9 +458,8 @@ CALLS: dict[str, Call] = {
 }
 """How a recorded call is made here."""
 
-def _is_transcribing(app: App, item: Item) -> bool:
-    streams = app.session(item).statistics().streams.open
-    return any(stream.name.startswith("transcription of ") for stream in streams)
+def _is_open(app: App, item: Item, name: str) -> bool:
+    return any(stream.name.startswith(name) for stream in app.session(item).statistics().streams.open)
 
 
 PROPERTIES: dict[str, Callable[[App, Item], object]] = {
@@ -427,7 +472,9 @@ PROPERTIES: dict[str, Callable[[App, Item], object]] = {
     "session.settings_data": lambda app, item: describe(app.session(item).settings.values.value),
     "session.mentraos_settings": lambda app, item: describe(app.session(item).settings.system.value),
     "session.capabilities": lambda app, item: describe(app.session(item).device.capabilities.value),
-    "transcription.active": _is_transcribing,
+    "transcription.active": lambda app, item: _is_open(app, item, "transcription of "),
+    "mic.is_active": lambda app, item: _is_open(app, item, "microphone"),
+    "device.state": lambda app, item: describe(app.session(item).device.state.value),
     "device.capabilities": lambda app, item: describe(app.session(item).device.capabilities.value),
 }
 """How a recorded property is read here."""
@@ -435,7 +482,7 @@ PROPERTIES: dict[str, Callable[[App, Item], object]] = {
 
 _BY_KEY = ("session.settings_data", "session.on_settings", "session.on_connected")
 """What gives settings by key: the names are the app author's."""
-_WITH_MORE = ("transcription.", "device.on_", "mic.on_", "on_stop")
+_WITH_MORE = ("transcription.", "device.", "mic.on_", "on_stop")
 """What gives values of this SDK's own classes, which hold more than was recorded, such as the time of reception."""
 
 

@@ -40,6 +40,9 @@ class Comparison:
         if isinstance(expected, dict):
             if not isinstance(actual, dict):
                 return [f"{path}: expected {expected!r}, got {actual!r}"]
+            if "$binary" in expected and "$binary" in actual:
+                same = is_binary(cast("Json", expected), bytes_of(cast("Json", actual)))
+                return [] if same else [f"{path}: expected {expected!r}, got {actual!r}"]
             return self._objects(cast("Json", expected), cast("Json", actual), path)
         if isinstance(expected, list):
             return self._lists(cast("list[object]", expected), actual, path)
@@ -152,6 +155,17 @@ def snake_keys(value: object) -> object:
 def binary(data: bytes) -> Json:
     """Describe bytes as the recordings do."""
     return {"$binary": {"length": len(data), "hex": data.hex()}}
+
+
+def bytes_of(described: object) -> bytes:
+    """Give bytes that were recorded; of long ones only the pattern of the recordings is known, byte i is 7 i + 13."""
+    facts = cast("Json", cast("Json", described)["$binary"])
+    if "hex" in facts:
+        return bytes.fromhex(cast("str", facts["hex"]))
+    data = bytes((7 * place + 13) % 256 for place in range(cast("int", facts["length"])))
+    if hashlib.sha256(data).hexdigest() != facts["sha256"]:
+        raise ValueError(f"the recording does not tell the bytes of {facts!r}")
+    return data
 
 
 def is_binary(expected: object, data: bytes) -> bool:

@@ -22,7 +22,7 @@ from mentra_trio.models import LinkState, StopReason
 from .asgi import Answer, call
 from .calls import ON_STOP, App, SessionKey, UnmappedCallError, comparable, describe_stop, session_key, stop_queue, stop_queue
 from .cloud import Accept, FakeCloud, Fate, Frame, Hang, Refuse, Socket, Unreachable, read_text
-from .marks import Comparison, is_binary
+from .marks import Comparison, bytes_of, is_binary
 from .recordings import Json
 from .rewrites import renumber
 from .timeline import Item, Timeline, field, is_ack, is_request
@@ -76,6 +76,8 @@ class _Replay:
     _moment: float = attrs.field(init=False, default=0.0)
     """When the step before happened: waiting times count from there."""
     _stopping: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _running: int = attrs.field(init=False, default=0)
+    """Servers of the scenario that run."""
     _stopped: trio.Event = attrs.field(init=False, factory=trio.Event)
     _early: dict[SessionKey, list[Item]] = attrs.field(init=False, factory=dict[SessionKey, list[Item]])
     """By session: calls that its handler makes when it starts."""
@@ -148,6 +150,7 @@ class _Replay:
         server.on_session(self._handle)
         if self.timeline.has_stop_handler:
             server.on_stop(self._on_stop)
+        self._running += 1
         await self._nursery.start(self._serve, server)
         return server
 
@@ -159,7 +162,9 @@ class _Replay:
                 task_status.started()
                 await self._stopping.wait()
         finally:
-            self._stopped.set()
+            self._running -= 1
+            if not self._running:
+                self._stopped.set()
             self.changed.unpark_all()
 
     async def _stop(self) -> None:
@@ -219,14 +224,16 @@ class _Replay:
         body = request.get("raw")
         if body is None and "body" in request:
             body = json.dumps(self.comparison.known(request["body"]))
+        method = cast("str", request["method"])
         answer = await call(
             self.app.server.asgi,
-            method=cast("str", request["method"]),
+            method=method,
             target=cast("str", request["path"]),
             headers=cast("dict[str, str]", request.get("headers", {})),
             body=cast("str", body or "").encode(),
         )
-        self._answers[request["http"]] = answer
+        # A server sends no body in answer to HEAD, whatever the application gives it.
+        self._answers[request["http"]] = attrs.evolve(answer, body=b"") if method == "HEAD" else answer
         self.changed.unpark_all()
 
     def _socket(self, item: Item) -> Socket:
@@ -245,12 +252,12 @@ class _Replay:
                 if is_ack(item) and session_key(item) not in self.app.sessions:
                     await self._wait_handler(item)
             case "binary":
-                await socket.send_binary(_bytes(message))
+                await socket.send_binary(bytes_of(message))
             case "ping":
-                await socket.send_ping(_bytes(message))
+                await socket.send_ping(bytes_of(message))
             case "frame":
                 fin, opcode = cast("bool", field(message, "fin")), cast("int", field(message, "opcode"))
-                await socket.send_frame(opcode=opcode, payload=_bytes(field(message, "payload")), is_last=fin)
+                await socket.send_frame(opcode=opcode, payload=bytes_of(field(message, "payload")), is_last=fin)
             case "close":
                 if socket.may_ping:
                     self._lost_at[item.session] = trio.current_time()
@@ -480,10 +487,6 @@ def _window(item: Item) -> tuple[float, float]:
     if item.window is not None:
         return item.window
     return max(0.0, item.wait - ROUNDING), item.wait + PATIENCE
-
-
-def _bytes(value: object) -> bytes:
-    return bytes.fromhex(cast("str", field(value, "$binary", "hex")))
 
 
 def _header_lines(item: Item) -> dict[str, str]:

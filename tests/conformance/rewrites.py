@@ -9,7 +9,8 @@ from typing import cast
 from mentra_trio._wire.streams import canonical_language, parse_stream
 
 from .recordings import Json
-from .timeline import Item, field, is_ack, is_request
+from .marks import snake
+from .timeline import Item, field, is_ack, is_answer, is_request
 
 Rewrite = Callable[[list[Item], Item], None]
 
@@ -427,6 +428,71 @@ def _coalesced(items: list[Item], item: Item) -> None:
             other.conn = old.conn
 
 
+def _only_told(items: list[Item], item: Item) -> None:
+    """The state of the glasses is what the cloud has told of it, in the types of P2 6.3; the rest is unknown."""
+    state: Json = {}
+    for earlier in items[: items.index(item)]:
+        told = field(earlier.message, "state")
+        if earlier.dir == "in" and field(earlier.message, "type") == "device_state_update" and isinstance(told, dict):
+            if field(earlier.message, "fullSnapshot") is True:
+                state.clear()
+            state |= {snake(name): value for name, value in cast("Json", told).items()}
+    if isinstance(item.value, dict):
+        recorded = cast("Json", item.value)
+        item.value = {name: value if _is_state(name, state.get(name)) else None for name, value in recorded.items()}
+
+
+def _is_state(name: str, value: object) -> bool:
+    if name in ("model_name", "wifi_ssid", "wifi_local_ip", "hotspot_ssid"):
+        return isinstance(value, str)
+    if name in ("battery_level", "case_battery_level"):
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, bool)
+
+
+def _capabilities(items: list[Item], item: Item) -> None:
+    """Capabilities are an object with a model, or nothing; what did not change is no news."""
+    earlier = items[: items.index(item)]
+    sources = [other for other in earlier if _tells_capabilities(other)]
+    known = [_readable_capabilities(other) for other in sources]
+    if known and known[-1] is None:
+        item.value = None
+    if item.dir == "event" and known and known[-1] == (known[-2] if len(known) > 1 else None):
+        items.remove(item)
+
+
+def _tells_capabilities(item: Item) -> bool:
+    return item.dir == "in" and (is_ack(item) or field(item.message, "type") == "capabilities_update")
+
+
+def _readable_capabilities(item: Item) -> object:
+    told = field(item.message, "capabilities")
+    return told if isinstance(field(told, "modelName"), str) else None
+
+
+def _without_ids(items: list[Item], item: Item) -> None:
+    """A request that does not say whose session it is about is refused, and nothing is opened."""
+    place = items.index(item)
+    number = field(item.message, "http")
+    opened = next((other for other in items[place:] if other.dir == "out" and other.kind == "open"), None)
+    if opened is not None and field(item.message, "body", "type") == "session_request":
+        drop(items, opened)
+    items[:] = [other for other in items if not is_answer(other, number)]
+    message = {"role": "response", "http": number, "status": 400, "body": {"status": "error", "message": "<text>"}}
+    items.insert(place + 1, Item(dir="out", kind="http", step=item.step, message=message))
+
+
+def _counts(items: list[Item], item: Item) -> None:
+    """Health counts sessions that the cloud has acknowledged, and that go on."""
+    earlier = items[: items.index(item)]
+    opened = {(other.session, other.life) for other in earlier if other.kind == "open"}
+    acked = {(other.session, other.life) for other in earlier if is_ack(other)}
+    message = cast("Json", item.message)
+    body = cast("Json", message["body"])
+    count = cast("int", body["activeSessions"]) - len(opened - acked)
+    item.message = {**message, "body": {**body, "activeSessions": max(0, count)}}
+
+
 def _other_package(items: list[Item], item: Item) -> None:
     """A settings message that names another package does not concern this app (P1 5.1)."""
     create = next(other for other in items if other.method == "app.create")
@@ -661,6 +727,10 @@ REWRITES: dict[str, Rewrite] = {
     "coalesced": _coalesced,
     "tells_undecodable": _tells_undecodable,
     "other_package": _other_package,
+    "only_told": _only_told,
+    "capabilities": _capabilities,
+    "without_ids": _without_ids,
+    "counts": _counts,
     "comes_late": _comes_late,
     "ends_here": _ends_here,
     "closed_first": _closed_first,

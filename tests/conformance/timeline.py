@@ -282,7 +282,7 @@ def _attribute(items: list[Item]) -> None:
         item.life = lives.get(item.session, 0)
         if is_ack(item):
             acked.add(item.session)
-        if item.dir == "in" and item.kind in ("text", "close", "frame"):
+        if item.dir == "in" and item.kind in ("text", "binary", "close", "frame"):
             cause = item.message if item.kind != "frame" else _assembled(fragments, item)
             if item.raw is not None:
                 cause = {**(cast("Json", cause) if isinstance(cause, dict) else {}), "raw": item.raw}
