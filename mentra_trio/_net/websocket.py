@@ -281,6 +281,7 @@ class _Socket:
         self._is_unanswered = self._connection.closed is None
         self._is_closing = True
         self._arrived.clear()
+        self._size = 0
         self._room.unpark_all()
         # The library would wait for ever for the peer's close frame when its reader has crashed.
         with self._wire.while_alive():

@@ -246,6 +246,9 @@ EVIL = [
     "wss://[api.mentra.glass]/",
     "wss://[v1.mentra.glass]/",
     "wss://[::1/",
+    "wss://[:::1]/",
+    "wss://[1.2.3.4]/",
+    "wss://[1]/",
     "wss://::1/",
     # this machine, spelled as it should be, is still not trusted
     "ws://localhost/",

@@ -97,6 +97,14 @@ async def test_it_listens_on_ipv6_too() -> None:
         assert (await client.get(server.url + "/health")).status_code == 200
 
 
+async def test_the_ipv6_wildcard_takes_ipv4_as_well() -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no dual stack here")  # pragma: no cover
+    async with open_server(host="::") as server, httpx2.AsyncClient() as client:
+        _, port = server.address
+        assert (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200
+
+
 async def test_a_large_body_is_refused_whatever_its_length_says() -> None:
     async with open_server() as server, httpx2.AsyncClient(base_url=server.url) as client:
         answer = await client.post("/webhook", content=b" " * 70_000)

@@ -519,6 +519,34 @@ async def test_a_ping_that_was_given_up_does_not_spoil_the_next_one(autojump_clo
         assert trio.current_time() - start == 10
 
 
+async def test_a_ping_that_is_given_up_before_it_is_written_sends_nothing() -> None:
+    frames: list[tuple[int, bytes]] = []
+
+    async def script(peer: RawPeer) -> None:
+        frames.append(await peer.read_frame())
+
+    async with open_raw(script) as transport:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await transport.ping()
+        await wait_all_tasks_blocked()
+        await transport.send("one")
+        await wait_all_tasks_blocked()
+    assert frames == [(1, b"one")]
+
+
+@pytest.mark.parametrize("data", [close_frame(1001, "Server shutting down"), b""])
+async def test_a_ping_on_its_way_fails_when_the_connection_ends(data: bytes) -> None:
+    async def script(peer: RawPeer) -> None:
+        await peer.read_frame()
+        await peer.send(data)
+        await peer.stream.aclose()
+
+    async with open_raw(script) as transport, trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(expect_closed, transport.ping, 1001 if data else 1006)
+
+
 # The end
 
 
@@ -650,14 +678,16 @@ async def test_our_close_wakes_who_waits() -> None:
         await pair.client.aclose()
 
 
-async def test_after_our_close_nothing_more_is_handed_over() -> None:
+@pytest.mark.parametrize(("count", "message"), [(1, "x"), (MAX_WAITING_MESSAGES + 10, "x"), (5, "x" * 2**23)])
+async def test_after_our_close_nothing_more_is_handed_over(count: int, message: str, autojump_clock: MockClock) -> None:
+    """Also when so much was waiting that the peer had been slowed down."""
     async with open_pair() as pair:
-        for number in range(MAX_WAITING_MESSAGES + 10):
-            await pair.server.send(str(number))
+        for _ in range(count):
+            await pair.server.send(message)
         await wait_all_tasks_blocked()
-        await pair.client.aclose()
-        with pytest.raises(TransportClosedError):
-            await pair.client.receive()
+        with trio.fail_after(1):
+            await pair.client.aclose()
+        await expect_closed(pair.client.receive, 1000)
 
 
 async def test_both_sides_may_close_at_once() -> None:
