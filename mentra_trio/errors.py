@@ -102,7 +102,7 @@ class DecodeError(ProtocolError):
     """A message cannot be read. It names the message type and the fields at fault, never their content."""
 
     def __init__(self, message_type: str | None, paths: Sequence[str]) -> None:
-        what = f"a message of type {message_type!r}" if message_type else "a message"
+        what = f"a message of type {message_type[:60]!r}" if message_type else "a message"
         super().__init__(f"{what} cannot be read: {'; '.join(paths)}")
         self.message_type = message_type
         """`type` of the message where it had one."""

@@ -21,7 +21,7 @@ from .inbound import INBOUND_TYPES, InboundMessage, StreamEvent, UnknownMessage
 from .outbound import COMMAND_TYPES, Command, Envelope, RawCommand, Stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
     "Decoded",
@@ -60,6 +60,11 @@ class Decoded:
     """Fields that were treated as absent because they could not be read."""
 
 
+_DEEPEST = 100
+"""Levels of nesting that are read; real messages have about ten. Python itself gives up on comparing, printing or
+writing what is nested a few hundred levels deep, and the values of a message get to all sorts of places."""
+
+
 def _refuse_constant(name: str) -> object:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
@@ -68,6 +73,8 @@ def _refuse_constant(name: str) -> object:
 def parse_object(text: str | bytes) -> JsonObject:
     """Parse a JSON object. Raises `DecodeError` for anything else, however deep, long or strange."""
     try:
+        if isinstance(text, bytes):
+            text = text.decode()
         value: object = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise DecodeError(None, ["it is nested too deeply"]) from error
@@ -75,7 +82,24 @@ def parse_object(text: str | bytes) -> JsonObject:
         raise DecodeError(None, ["it is not JSON"]) from error
     if not isinstance(value, dict):
         raise DecodeError(None, ["it is not a JSON object"])
+    # Only a text with that many brackets can be that deep, and few have them, so the walk is rarely taken.
+    if text.count("{") + text.count("[") > _DEEPEST and _is_too_deep(cast("JsonObject", value)):
+        raise DecodeError(None, ["it is nested too deeply"])
     return cast("JsonObject", value)  # keys of a JSON object are text
+
+
+def _is_too_deep(value: JsonObject) -> bool:
+    level: list[JsonObject | list[object]] = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            cast("JsonObject | list[object]", child)
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def decode(text: str) -> Decoded:
@@ -106,7 +130,10 @@ def read_command(fields: JsonObject) -> Command | UnknownMessage:
 
 def dumps(fields: Mapping[str, object]) -> str:
     """Write compact JSON. Raises `ValueError` or `TypeError` for what JSON cannot hold."""
-    text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except RecursionError:
+        raise ValueError("the message is nested too deeply") from None
     if text.isascii():
         return text
     try:
@@ -174,31 +201,29 @@ def _structure_without_faults(raw: JsonObject, cls: type[T], group: BaseExceptio
     Each round takes out at least one value, so it ends: with something readable, or with the message itself at fault.
     """
     name = raw.get("type")
-    faults: list[str] = []
+    faults: dict[_Path, str] = {}
     value: object = raw
     while True:
-        spots: list[_Path] = []
+        spots: set[_Path] = set()
         for path, error in _leaves(group, ()):
             found = _at(value, path)
             # What is missing was needed by the object around it, so that object is lost.
-            spots.append(path[:-1] if found is _MISSING else path)
+            spots.add(path[:-1] if found is _MISSING else path)
             if found is not None:  # null only means absent
-                faults.append(f"{'.'.join(map(str, path)) or 'it'}: {'missing' if found is _MISSING else error}")
+                # What was taken out in an earlier round is missing now, but that was told.
+                faults.setdefault(path, f"{_spell(path)}: {'missing' if found is _MISSING else error}")
         if () in spots:
             # cattrs errors are groups whose insides `except*` would match (T6): only their texts leave this module.
-            raise DecodeError(name if isinstance(name, str) else None, faults) from None
-        # The last of a list first, so that the indices of the others stay true.
-        for path in sorted(set(spots), key=_order, reverse=True):
-            if _at(value, path) is not _MISSING:
-                value = _without(value, path)
+            raise DecodeError(name if isinstance(name, str) else None, tuple(faults.values())) from None
+        value = _without(value, spots)
         try:
-            return _converter.structure(value, cls), tuple(faults)
+            return _converter.structure(value, cls), tuple(faults.values())
         except (ClassValidationError, IterableValidationError) as error:
             group = error
 
 
-def _order(path: _Path) -> tuple[tuple[str, int], ...]:
-    return tuple(("", part) if isinstance(part, int) else (part, 0) for part in path)
+def _spell(path: _Path) -> str:
+    return ".".join(map(str, path)) or "it"
 
 
 def _leaves(error: BaseException, path: _Path) -> list[tuple[_Path, BaseException]]:
@@ -229,23 +254,22 @@ def _at(value: object, path: _Path) -> object:
     return value
 
 
-def _without(value: object, path: _Path) -> object:
-    """Copy along the path, leaving its end out."""
-    head, *rest = path
-    if isinstance(value, dict):
-        fields = dict(cast("JsonObject", value))
-        if rest:
-            fields[cast("str", head)] = _without(fields[cast("str", head)], tuple(rest))
+def _without(value: object, spots: Collection[_Path]) -> object:
+    """Copy along the paths, leaving their ends out. In a list null takes the place, so that other paths stay true."""
+    below: dict[str | int, list[_Path]] = {}
+    for head, *rest in spots:
+        below.setdefault(head, []).append(tuple(rest))
+    # A path leads through objects by name and through lists by number; both are copied and written alike.
+    whole = cast("JsonObject | list[object]", value)
+    parts = cast("dict[str | int, object]", dict(enumerate(whole)) if isinstance(whole, list) else dict(whole))
+    for head, paths in below.items():
+        if () not in paths:
+            parts[head] = _without(parts[head], paths)
+        elif isinstance(whole, list):
+            parts[head] = None
         else:
-            del fields[cast("str", head)]
-        return fields
-    items = list(cast("list[object]", value))
-    index = cast("int", head)
-    if rest:
-        items[index] = _without(items[index], tuple(rest))
-    else:
-        del items[index]
-    return items
+            del parts[head]
+    return list(parts.values()) if isinstance(whole, list) else parts
 
 
 def decode_device_state(fields: Mapping[str, object]) -> tuple[DeviceState, frozenset[str], tuple[str, ...]]:

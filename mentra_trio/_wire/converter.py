@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import cast, get_args, get_origin
 
 import attrs
-from cattrs import Converter
+from cattrs import Converter, IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from mentra_trio.models.device import CameraCapabilities, Capabilities, DeviceState, MicrophoneCapabilities
@@ -40,6 +40,8 @@ _MILLISECONDS: dict[tuple[type, str], str] = {
     (DisplayEvent, "duration"): "durationMs",
     (ReconnectDeferred, "timeout"): "timeoutMs",
 }
+_MOST_FAULTS = 100
+"""Elements at fault that cost only themselves; a list with more is at fault itself, and costs no more time."""
 _LAYOUTS: dict[str, type[Layout]] = {
     "text_wall": TextWall,
     "double_text_wall": DoubleTextWall,
@@ -65,10 +67,13 @@ def to_iso(moment: datetime) -> str:
 
 def _to_datetime(value: object, _: object = None) -> datetime:
     """Read ISO text or epoch milliseconds; a time without a zone is UTC (P1 0: most are text, some are numbers)."""
-    if isinstance(value, str):
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return datetime.fromtimestamp(_to_float(value) / 1000, UTC)
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return datetime.fromtimestamp(_to_float(value) / 1000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise ValueError("not a time") from None  # Python's own text would tell the content
 
 
 def _to_str(value: object, _: object = None) -> str:
@@ -94,9 +99,12 @@ def _to_int(value: object, _: object = None) -> int:
 def _to_float(value: object, _: object = None) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("not a number")
-    if not math.isfinite(value):
-        raise ValueError("not a finite number")
-    return value
+    try:
+        if math.isfinite(value):
+            return value
+    except OverflowError:  # a whole number of hundreds of digits
+        pass
+    raise ValueError("not a finite number")
 
 
 def _to_mapping(value: object, _: object = None) -> Mapping[str, object]:
@@ -105,8 +113,8 @@ def _to_mapping(value: object, _: object = None) -> Mapping[str, object]:
     return cast("dict[str, object]", value)  # keys of a JSON object are text
 
 
-def _seconds(value: object, _: object = None) -> float | None:
-    return None if value is None else _to_float(value) / 1000
+def _seconds(value: object, _: object = None) -> float:
+    return _to_float(value) / 1000
 
 
 def _milliseconds(value: float | None) -> int | None:
@@ -162,7 +170,7 @@ def _to_system_settings(converter: Converter) -> Reader:
 
     def structure(value: object, cls: object = None) -> object:
         fields = _to_mapping(value)
-        if fields.get("userTimezone") is None and fields.get("timezone") is not None:
+        if fields.get("userTimezone") is None and isinstance(fields.get("timezone"), str):
             # Some senders use the other name (P1 5.3).
             fields = {**fields, "userTimezone": fields["timezone"]}
         return plain(fields, cls)
@@ -227,12 +235,28 @@ def _to_value(member: enum.Enum) -> object:
 
 
 def _tuple_hook(converter: Converter, kind: object) -> Reader:
-    """Read a JSON list, and nothing else that Python could iterate over, such as text."""
-    element = get_args(kind)[0]
+    """Read a JSON list, and nothing else that Python could iterate over, such as text. A null in it is absent."""
+    element: object = get_args(kind)[0]
+    read = cast("Reader", converter.get_structure_hook(element))
 
     def structure(value: object, _: object = None) -> tuple[object, ...]:
         if not isinstance(value, list):
             raise TypeError("not a list")
-        return tuple(converter.structure(value, list[element]))  # type: ignore[valid-type]
+        found: list[object] = []
+        errors: list[Exception] = []
+        for index, item in enumerate(cast("list[object]", value)):
+            if item is None:
+                continue
+            try:
+                found.append(read(item, element))
+            except Exception as error:  # noqa: BLE001  (as cattrs does: an error of any kind belongs to its place)
+                error.add_note(IterableValidationNote(f"element {index}", index, element))
+                errors.append(error)
+                if len(errors) > _MOST_FAULTS:
+                    raise ValueError(f"more than {_MOST_FAULTS} of its elements are at fault") from None
+        if errors:
+            # pyright sees the group's own __init__ and not the third argument that cattrs' __new__ takes.
+            raise IterableValidationError("elements at fault", errors, tuple)  # pyright: ignore[reportCallIssue]
+        return tuple(found)
 
     return structure
