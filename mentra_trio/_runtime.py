@@ -209,7 +209,7 @@ class _Socket:
             self.reading.cancel(reason=why.name.lower())
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)  # it holds ids and the key (D23), and managers show it in theirs
 class LinkRuntime:
     """Implements `Link` for one logical session (D17)."""
 
@@ -217,7 +217,7 @@ class LinkRuntime:
     """As the cloud calls the session; the ack may change it (P1 0)."""
     user_id: str
     package_name: str
-    api_key: str = attrs.field(repr=False)
+    api_key: str
     sdk_version: str
     url: CloudUrl
     """Where the cloud that owns the session is reached."""
@@ -844,7 +844,7 @@ class LinkRuntime:
         return LinkState.RECONNECTING if self.ready.is_set() else LinkState.CONNECTING
 
     def _subscriptions_changed(self) -> None:
-        """A stream opened or closed. The cloud is only told what changes its list (P1 4.2: bursts stop the microphone)."""
+        """Note that a stream opened or closed. The cloud is told what changes its list, no more (P1 4.2)."""
         if self.is_live and self._wanted() != self._told:
             self._outbox.mark_dirty()
 

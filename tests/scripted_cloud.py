@@ -182,6 +182,10 @@ class CloudSocket:
         """Acknowledge whichever handshake came last."""
         await self.send("reconnect_ack" if self._is_reconnect else "tpa_connection_ack", **fields)
 
+    async def frame_ping(self) -> None:
+        """Send a ping frame and wait for its pong."""
+        await self._transport.ping()
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with a close frame, and wait for the app's answer to it."""
         await self._transport.aclose(code, reason)
@@ -546,16 +550,12 @@ class Connected:
 
 
 def make_runtime(
-    cloud: ScriptedCloud,
-    *,
-    config: SessionConfig | None = None,
-    random: Random | None = None,
-    session_id: str = SESSION,
+    cloud: ScriptedCloud, *, config: SessionConfig | None = None, random: Random | None = None, user_id: str = USER
 ) -> LinkRuntime:
     """Make the link of one session."""
     return LinkRuntime(
-        session_id=session_id,
-        user_id=USER,
+        session_id=f"{user_id}-{PACKAGE}",
+        user_id=user_id,
         package_name=PACKAGE,
         api_key=KEY,
         sdk_version="3.0.0-trio.test",
