@@ -51,7 +51,7 @@ T = TypeVar("T")
 MAX_MESSAGE_SIZE = 32 * 2**20
 """Largest message that is read, in characters or bytes: photos arrive as base64 inside JSON (P1 2.11)."""
 
-MAX_WAITING_MESSAGES = 4096
+MAX_WAITING_MESSAGES = 1024
 MAX_WAITING_SIZE = MAX_MESSAGE_SIZE
 """What may wait to be received, in messages and in characters or bytes, before the peer is slowed down.
 

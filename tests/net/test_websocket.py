@@ -2,11 +2,13 @@
 
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from trio.testing import (
     MockClock,
     assert_checkpoints,
@@ -58,8 +60,8 @@ async def end_of(transport: Transport) -> tuple[int, str]:
 
 
 def frame(opcode: int, payload: bytes = b"", *, is_last: bool = True) -> bytes:
-    """A server's frame. `opcode` 1 is text, 2 binary, 8 close, 9 ping, 10 pong."""
-    size = bytes([len(payload)]) if len(payload) < 126 else b"\x7f" + struct.pack("!Q", len(payload))
+    """A server's frame of up to 64 KiB. `opcode` 1 is text, 2 binary, 8 close, 9 ping, 10 pong."""
+    size = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + struct.pack("!H", len(payload))
     return bytes([opcode | (0x80 if is_last else 0)]) + size + payload
 
 
@@ -996,3 +998,76 @@ async def test_whatever_is_cancelled_whenever_the_context_ends_cleanly(name: str
             await calls[name]()
         with trio.fail_after(1):
             await pair.client.aclose()
+
+
+# Any bytes at all
+
+frames = st.lists(
+    st.builds(frame, st.sampled_from([0, 1, 2, 8, 9, 10]), st.binary(max_size=130), is_last=st.booleans())
+).map(b"".join)
+
+
+@given(data=st.binary(max_size=200) | frames, is_end=st.booleans())
+def test_whatever_bytes_come_only_transport_errors_come_out(data: bytes, is_end: bool) -> None:
+    async def script(peer: RawPeer) -> None:
+        await peer.send(data)
+        if is_end:
+            await peer.stream.aclose()
+        else:
+            await trio.sleep_forever()
+
+    async def main() -> None:
+        async with open_raw(script) as transport:
+            with trio.move_on_after(1), suppress(TransportClosedError):
+                while True:
+                    await transport.receive()
+            for call in (partial(transport.send, "one"), transport.ping, transport.aclose):
+                with trio.move_on_after(1), suppress(TransportClosedError):
+                    await call()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@given(
+    answer=st.binary(max_size=100) | st.binary(max_size=50).map(b"HTTP/1.1 101 Yes\r\n".__add__), is_end=st.booleans()
+)
+def test_whatever_the_answer_to_an_upgrade_only_connect_errors_come_out(answer: bytes, is_end: bool) -> None:
+    async def main() -> None:
+        await connect_to(answer, then_close=is_end)
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@given(data=st.binary(max_size=200))
+def test_whatever_the_upgrade_request_only_transport_errors_come_out(data: bytes) -> None:
+    async def main() -> None:
+        near, far = memory_stream_pair()
+        await near.send_all(data)
+        with trio.move_on_after(1), suppress(TransportClosedError):
+            async with open_upgrade(far) as request:
+                await request.reject(404)
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@given(
+    messages=st.lists(st.text(max_size=200) | st.binary(max_size=200), max_size=20), cuts=st.lists(st.integers(1, 50))
+)
+def test_messages_arrive_whole_however_the_network_cuts_them(messages: list[str | bytes], cuts: list[int]) -> None:
+    async def script(peer: RawPeer) -> None:
+        data = b"".join(
+            frame(1, message.encode()) if isinstance(message, str) else frame(2, message) for message in messages
+        )
+        for cut in cuts:
+            await peer.send(data[:cut] or b"")
+            await wait_all_tasks_blocked()
+            data = data[cut:]
+        await peer.send(data + close_frame(1000))
+
+    async def main() -> None:
+        async with open_raw(script) as transport:
+            received, error = await receive_all(transport)
+        assert received == messages
+        assert error.code == 1000
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
