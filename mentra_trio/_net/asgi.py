@@ -150,7 +150,11 @@ def _guard(app: ASGIApp, *, refuse: Callable[[], Response]) -> ASGIApp:
             # Logged here and not below: a group that also holds a cancellation leaves the function after this block.
             # Texts of exceptions may hold ids, so they are for DEBUG only (D23).
             details = group if _logger.isEnabledFor(logging.DEBUG) else None
-            _logger.error("a request failed\n%s", "\n".join(_outline(group)), exc_info=details)  # noqa: TRY400
+            if scope["type"] == "lifespan":
+                # Nothing of ours runs there: serving was cancelled, and the server does not take the news of it.
+                _logger.debug("the server was cancelled", exc_info=details)
+            else:
+                _logger.error("a request failed\n%s", "\n".join(_outline(group)), exc_info=details)  # noqa: TRY400
         if has_failed and not is_answered:
             await refuse()(scope, receive, send)
 
