@@ -47,8 +47,10 @@ class ConnectLimiter:
     async def slot(self, *, urgent: bool = False) -> AsyncGenerator[None, None]:
         """Wait for a turn and hold it inside the context.
 
-        Urgent callers go before all others; within a class first come, first served. A caller that is
-        cancelled while it waits takes nothing.
+        Urgent callers go before all others; within a class first come, first served. A caller that is cancelled while
+        it waits takes nothing.
+
+        The context holds no cancel scope, so it may be left before a connection that was opened inside of it.
         """
         await self._wait_turn(self._urgent if urgent else self._patient)
         try:

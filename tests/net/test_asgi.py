@@ -172,7 +172,6 @@ async def test_a_refusal_of_the_server_is_told_with_its_status(status: int) -> N
         START | {"userId": None},
         START | {"userId": 7},
         START | {"userId": "ana\r\nx-evil: 1"},
-        START | {"websocketUrl": ["wss://api.mentra.glass/"]},
         {"type": "session_request", "sessionId": "s", "userId": "u"},
         {"type": "stop_request", "sessionId": "s"},
     ],
