@@ -107,6 +107,11 @@ def _to_float(value: object, _: object = None) -> float:
     raise ValueError("not a finite number")
 
 
+def _to_enum(value: object, cls: type[enum.Enum]) -> enum.Enum:
+    # The enums of the wire are texts, and take any text (`_missing_`): what is no text must not become UNKNOWN.
+    return cls(_to_str(value))
+
+
 def _to_mapping(value: object, _: object = None) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise TypeError("not an object")
@@ -187,6 +192,7 @@ def make_converter() -> Converter:
     converter.register_structure_hook(bool, _to_bool)
     converter.register_structure_hook(int, _to_int)
     converter.register_structure_hook(float, _to_float)
+    converter.register_structure_hook_func(_is_enum, _to_enum)
     converter.register_structure_hook_func(lambda t: t is datetime, _to_datetime)
     converter.register_structure_hook_func(lambda t: t is object, lambda value, _: value)
     converter.register_structure_hook_func(_is_mapping, _to_mapping)

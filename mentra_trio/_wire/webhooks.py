@@ -41,18 +41,16 @@ def decode_webhook(body: bytes) -> SessionRequest | StopRequest:
     if not isinstance(kind, str):
         raise DecodeError(None, ["type: missing or not a text"])
     if kind == "session_request":
-        url = next((fields[name] for name in _URL_FIELDS if fields.get(name) not in (None, "")), None)
-        if not isinstance(url, str):
-            raise DecodeError(kind, [f"{_URL_FIELDS[0]}: {'missing' if url is None else 'not a text'}"])
         return SessionRequest(
-            session_id=_identity(fields, "sessionId", kind), user_id=_identity(fields, "userId", kind), url=url
+            session_id=_identity(fields, "sessionId", kind),
+            user_id=_identity(fields, "userId", kind),
+            url=_url(fields, kind),
         )
     if kind == "stop_request":
-        reason = fields.get("reason")
         return StopRequest(
             session_id=_identity(fields, "sessionId", kind),
             user_id=_identity(fields, "userId", kind),
-            reason=reason if isinstance(reason, str) else "",
+            reason=_reason(fields),
         )
     # The docs list more types; no cloud sends them (P1 1.4).
     raise DecodeError(kind, ["type: not session_request or stop_request"])
@@ -65,12 +63,30 @@ def _identity(fields: JsonObject, name: str, kind: str) -> str:
         raise DecodeError(kind, [f"{name}: missing"])
     if not isinstance(value, str) or not value or len(value) > _LONGEST_ID:
         raise DecodeError(kind, [f"{name}: not a text of 1 to {_LONGEST_ID} characters"])
-    if _UNFIT.search(value):
-        raise DecodeError(kind, [f"{name}: holds control characters"])
+    if _UNFIT.search(value) or value != value.strip():
+        raise DecodeError(kind, [f"{name}: holds characters that no id has"])
     return value
 
 
+def _url(fields: JsonObject, kind: str) -> str:
+    given = {name: fields[name] for name in _URL_FIELDS if fields.get(name) not in (None, "")}
+    for url in given.values():
+        if isinstance(url, str):
+            return url
+    name = next(iter(given), _URL_FIELDS[0])
+    raise DecodeError(kind, [f"{name}: {'not a text' if given else 'missing'}"])
+
+
+def _reason(fields: JsonObject) -> str:
+    """Read the reason so that it can be shown and logged: anybody can post one."""
+    reason = fields.get("reason")
+    text = reason[:_LONGEST_REASON] if isinstance(reason, str) else ""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+_LONGEST_REASON = 200
+"""The known ones are single words."""
 _LONGEST_ID = 512
 """An e-mail address has at most 254 characters and a package name far fewer."""
-_UNFIT = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
-"""Control characters and lone surrogates."""
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line ends and lone surrogates."""
