@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 
 import attrs
 import trio
+
+_Job = Callable[[], Awaitable[object]]
 
 
 @attrs.define(eq=False)
@@ -48,6 +51,7 @@ class Agenda:
     _order: Iterator[int] = attrs.field(factory=itertools.count, init=False)
     _changed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
+    _queues: dict[Hashable, deque[_Job]] = attrs.field(factory=dict[Hashable, deque[_Job]], init=False)
     _jobs: set[trio.CancelScope] = attrs.field(factory=set[trio.CancelScope], init=False)
 
     @property
@@ -62,18 +66,34 @@ class Agenda:
         self._changed.set()
         return timer
 
-    def spawn(self, job: Callable[[], Awaitable[object]]) -> None:
+    def spawn(self, job: _Job) -> None:
         """Run an async callable beside everything else. Raises `RuntimeError` when the cloud is not running."""
-        if self._nursery is None:
-            msg = "the simulated cloud is not running; use it inside 'async with cloud.running():'"
-            raise RuntimeError(msg)
-        self._nursery.start_soon(self._run_job, job)
+        scope = trio.CancelScope()
+        self._running_nursery().start_soon(self._run_job, job, scope)
+        self._jobs.add(scope)
+
+    def spawn_in_turn(self, key: Hashable, job: _Job) -> None:
+        """Run an async callable when all earlier ones of the same key are done."""
+        queue = self._queues.setdefault(key, deque())
+        queue.append(job)
+        if len(queue) == 1:
+            self.spawn(lambda: self._work_off(key, queue))
+
+    def carry(self, service: _Job) -> None:
+        """Run what is not part of the cloud's memory, such as a socket: `clear` lets it be."""
+        self._running_nursery().start_soon(service)
 
     def clear(self) -> None:
         """Forget all timers and end all jobs, as a process does that dies."""
         self._timers.clear()
         for scope in self._jobs:
             scope.cancel(reason="the simulated cloud lost its memory")
+
+    def _running_nursery(self) -> trio.Nursery:
+        if self._nursery is None:
+            msg = "the simulated cloud is not running; use it inside 'async with cloud.running():'"
+            raise RuntimeError(msg)
+        return self._nursery
 
     async def run(  # noqa: ASYNC114 - started by the cloud, which is told so
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -106,10 +126,18 @@ class Agenda:
             _, _, timer = heapq.heappop(self._timers)
             timer.fire()
 
-    async def _run_job(self, job: Callable[[], Awaitable[object]]) -> None:
-        with trio.CancelScope() as scope:
-            self._jobs.add(scope)
-            try:
+    async def _run_job(self, job: _Job, scope: trio.CancelScope) -> None:
+        try:
+            with scope:
                 await job()
-            finally:
-                self._jobs.discard(scope)
+        finally:
+            self._jobs.discard(scope)
+
+    async def _work_off(self, key: Hashable, queue: deque[_Job]) -> None:
+        try:
+            while queue:
+                await queue[0]()
+                queue.popleft()
+        finally:
+            del self._queues[key]
+        await trio.lowlevel.checkpoint()

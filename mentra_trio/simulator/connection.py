@@ -348,7 +348,7 @@ class AppConnection:
             self._report("P1 2.2", "it sent a message on a socket without init or reconnect")
         elif not self.is_acked:
             self._report("P1 2.10", "it sent a message before the ack")
-        elif message.package_name != self.package_name:
+        elif message.package_name != self.package_name and not _is_unknown(message):
             self._report("P1 0", f"it sent a message in the name of {message.package_name!r}")
         else:
             return False
@@ -365,6 +365,11 @@ class AppConnection:
 
     def _report(self, rule: str, text: str) -> None:
         self._cloud.report(self.package_name, rule, text)
+
+
+def _is_unknown(message: messages.AppMessage) -> bool:
+    """Whether the cloud does nothing about a message, whoever it is from."""
+    return isinstance(message, messages.Other) and not message.is_known
 
 
 _BURST = 0.3 - 1e-6

@@ -236,8 +236,8 @@ class Cloud:
         client, near = memory_stream_pair()
         far, server = memory_stream_pair()
         line = Line()
-        self.agenda.spawn(partial(line.run, near, far))
-        self.agenda.spawn(partial(self._serve_stream, server, line))
+        self.agenda.carry(partial(line.run, near, far))
+        self.agenda.carry(partial(self._serve_stream, server, line))
         return client
 
     async def _serve_stream(  # noqa: ASYNC910 - a task, nobody awaits it
@@ -366,11 +366,10 @@ class Cloud:
 
     def _lose_memory(self) -> None:
         sessions, self._sessions = self._sessions, {}
-        parked, self._parked = self._parked, {}
-        for waiting in parked.values():
-            waiting.timer.cancel()
+        self._parked = {}
         for session in sessions.values():
             session.forget()
+        self.agenda.clear()
         self.notify()
 
 

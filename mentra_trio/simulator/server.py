@@ -63,7 +63,7 @@ async def serve(
             task_status.started(cloud.origin)
             await trio.serve_listeners(face.forward, listeners)
     finally:
-        with trio.CancelScope(shield=True):  # ends: closing by force does not wait
+        with trio.CancelScope(shield=True):  # noqa: ASYNC912 - it ends: closing by force does not wait
             for listener in listeners:
                 await trio.aclose_forcefully(listener)
 

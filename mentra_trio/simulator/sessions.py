@@ -224,10 +224,14 @@ class UserSession:
         ]
 
     async def _start_after(self, app: AppSession, others: Iterable[AppSession], result: Start) -> None:
-        for other in others:
-            if other.can_stop:
-                await other.stop()
-        result.finish(await app.start().wait())
+        try:
+            for other in others:
+                if other.can_stop:
+                    await other.stop()
+            result.finish(await app.start().wait())
+        finally:
+            # Only where the cloud lost its memory meanwhile is there no result yet.
+            result.finish(StartResult(succeeded=False, failed_at=Stage.STOPPED))
 
     def stop(self, package_name: str) -> trio.Event | None:
         """Stop an app; the event is set when it is down. `None` when there is nothing to stop."""
@@ -237,8 +241,10 @@ class UserSession:
         done = trio.Event()
 
         async def stop() -> None:
-            await app.stop()
-            done.set()
+            try:
+                await app.stop()
+            finally:
+                done.set()
 
         # Marked at once, so that a second stop does not run beside the first.
         app.state = AppState.STOPPING

@@ -249,7 +249,10 @@ class User:
         installed = self._cloud.store.apps.get(package_name)
         if installed is not None:
             body = messages.posted_settings(self.user_id, self.stored.settings_of(installed))
-            self._cloud.agenda.spawn(lambda: self._cloud.post(installed, "/settings", body, limit=_SETTINGS_LIMIT))
+            self._cloud.agenda.spawn_in_turn(
+                (self.user_id, package_name),
+                lambda: self._cloud.post(installed, "/settings", body, limit=_SETTINGS_LIMIT),
+            )
 
     def change_system_settings(self, **values: object) -> None:
         """Change settings of the system, under the names of the phone: `metric_system`, `timezone` ... (P1 5.3)."""

@@ -95,7 +95,7 @@ class Socket:
         )
         await settle()
 
-    async def reconnect(self, package_name: str = ALPHA, **fields: object) -> None:
+    async def reconnect(self, package_name: str = ALPHA, /, **fields: object) -> None:
         await self.send("reconnect", **{"sessionId": session_id(package_name), "sdkVersion": "3.0.0", **fields})
         await settle()
 
@@ -103,9 +103,9 @@ class Socket:
         await self.send("subscription_update", packageName=package_name, subscriptions=list(names))
         await settle()
 
-    async def show(self, text: str, package_name: str = ALPHA, *, view: str = "main", **fields: object) -> None:
-        layout = {"layoutType": "text_wall", "text": text}
-        await self.send("display_event", packageName=package_name, view=view, **{"layout": layout, **fields})
+    async def show(self, text: str, package_name: str = ALPHA, /, **fields: object) -> None:
+        usual: Json = {"view": "main", "layout": {"layoutType": "text_wall", "text": text}}
+        await self.send("display_event", packageName=package_name, **{**usual, **fields})
         await settle()
 
     async def close(self, code: int = 1000, reason: str = "bye") -> None:
@@ -149,7 +149,7 @@ async def settle() -> None:
     await trio.testing.wait_all_tasks_blocked()
 
 
-def headers(package_name: str = ALPHA, **changes: str | None) -> dict[str, str]:
+def headers(package_name: str = ALPHA, /, **changes: str | None) -> dict[str, str]:
     """Upgrade headers of a third-generation SDK; `None` leaves one out."""
     values: dict[str, str | None] = {
         "x-user-id": USER,
