@@ -27,6 +27,7 @@ _REGIONS = {
 SUPPORTED_LANGUAGES = frozenset(_REGIONS)
 """ISO 639-1 codes of the languages that the recogniser knows (P2 Appendix A)."""
 # Other names of the same languages: old codes, macro-languages, and what P2 Appendix A says to fold.
+_TRANSLATION_ONLY = frozenset({"nb"})
 _SAME_LANGUAGE = {"iw": "he", "nb": "no", "nn": "no", "fil": "tl", "in": "id", "cmn": "zh"}
 
 _CLOUD_LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2}", re.ASCII)
@@ -103,14 +104,14 @@ class StreamName:
 def parse_stream(text: str) -> StreamName | None:
     """Read a stream name as the cloud does; `None` for what its parser does not read (P2 1.4.2).
 
-    A bare `transcription` is `transcription:en-US`, as the cloud rewrites it. Plain names of any spelling are read:
-    the cloud stores them without complaint.
+    A bare `transcription` is `transcription:en-US`, as the cloud rewrites it; with options it is nothing. Plain names
+    of any spelling are read: the cloud stores them without complaint.
     """
     path, _, query = text.partition("?")
     base, colon, detail = path.partition(":")
     options = tuple(parse_qsl(query, keep_blank_values=True))
     if base == "transcription":
-        language = detail if colon else "en-US"
+        language = "en-US" if text == base else detail
         if language != AUTO and not _CLOUD_LANGUAGE.fullmatch(language):
             return None
         return StreamName(base=base, language=language, options=options)
@@ -127,14 +128,21 @@ def parse_stream(text: str) -> StreamName | None:
 
 
 def is_poison(name: str) -> bool:
-    """Whether a stored subscription of this name disturbs the wearer's other apps (P2 1.4.3)."""
+    """Whether a stored subscription of this name harms: the wearer's other apps, or the cloud itself (P2 1.4.3).
+
+    A language that the recogniser does not know stops the speech of the other apps like one that cannot be parsed. A
+    translation without a provider, also one within a language, is tried again by the cloud every 5 s for ever.
+    """
     if "transcription" not in name and "translation" not in name:
         return False
     parsed = parse_stream(name)
     if parsed is None or parsed.base not in ("transcription", "translation"):
         return True
-    languages = {parsed.language, parsed.target} - {None, AUTO, "all"}
-    return any(fold_language(code or "") not in SUPPORTED_LANGUAGES for code in languages)
+    source, target = (code and code.split("-", maxsplit=1)[0] for code in (parsed.language, parsed.target))
+    if target is None:
+        return source != AUTO and source not in SUPPORTED_LANGUAGES
+    known = SUPPORTED_LANGUAGES | _TRANSLATION_ONLY | {"all"}
+    return source not in known or target not in known or fold_language(source or "") == fold_language(target)
 
 
 @attrs.frozen
@@ -172,7 +180,7 @@ def checked_name(name: str) -> str:
         raise ValueError(msg)
     if is_poison(name):
         msg = (
-            f"the cloud cannot parse {name!r} and would stop the speech of the wearer's other apps; "
+            f"the cloud cannot serve {name!r} and would stop the speech of the wearer's other apps; "
             "write 'transcription:en-US', 'transcription:auto' or 'translation:en-US-to-ja-JP'"
         )
         raise ValueError(msg)
