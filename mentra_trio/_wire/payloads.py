@@ -85,7 +85,7 @@ def _read_transcript(event: StreamEvent, data: JsonObject, received_at: datetime
 
 def _folded(language: str) -> str:
     """Fold other names of a language, keeping the region (P2 Appendix A: incoming `iw`, `nb`)."""
-    base, dash, region = language.partition("-")
+    base, dash, region = language.replace("_", "-").partition("-")
     return fold_language(base) + dash + region
 
 
