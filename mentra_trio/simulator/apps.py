@@ -230,6 +230,11 @@ class AppSession:
         """Wake those who wait for a state. They look once everything that happens at this moment has happened."""
         self._home.cloud.notify()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the app is attached and has sent its subscriptions on this socket."""
+        return self.is_attached and self.subscriptions_since >= self.attached_at
+
     # --- starting
 
     def start(self) -> Start:

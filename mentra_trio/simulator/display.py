@@ -84,16 +84,6 @@ class DisplayManager:
     _last_sent: float = attrs.field(default=-math.inf, init=False)
     _expiries: dict[_Shown, Timer] = attrs.field(factory=dict[_Shown, Timer], init=False)
 
-    @property
-    def main_app(self) -> str | None:
-        """The app that owns the screen when nobody interrupts."""
-        return self._main
-
-    @property
-    def is_booting(self) -> bool:
-        """Whether the boot card is up."""
-        return bool(self._booting)
-
     def app_started(self, package_name: str, name: str, *, standard: bool) -> None:
         """Show the boot card. Called before the webhook."""
         if standard:

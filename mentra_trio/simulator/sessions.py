@@ -6,7 +6,7 @@ apps. Everything here happens at once; what takes time is started on the agenda.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import attrs
 import trio
@@ -20,7 +20,6 @@ from .microphone import Microphone, MicrophoneState
 from .speech import Speech
 from .subscriptions import (
     LOCATION_TIERS,
-    MalformedSubscriptionsError,
     is_poison,
     language_stream,
     read_entries,
@@ -49,16 +48,16 @@ _DEVICE_POSTS = 10
 """Posts of device state that the cloud takes in a second (P2 1.7)."""
 
 
-class PhoneLink:
+class PhoneLink(Protocol):
     """What the cloud needs of a phone's connection."""
 
     def receive(self, message: JsonObject) -> None:
         """Take a message of the cloud."""
-        raise NotImplementedError
+        ...
 
     def pinged(self) -> None:
         """Take a ping frame."""
-        raise NotImplementedError
+        ...
 
 
 @attrs.define(eq=False)
@@ -539,6 +538,3 @@ def _parses(name: str) -> bool:
 def _text(fields: JsonObject, name: str) -> str:
     value = fields.get(name)
     return value if isinstance(value, str) else ""
-
-
-__all__ = ["MalformedSubscriptionsError", "PhoneLink", "UserSession"]

@@ -13,7 +13,6 @@ from . import messages
 from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
 from .hardware import SIMULATED_GLASSES
-from .sessions import PhoneLink, UserSession
 from .speech import phrases, words_of
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from .connection import AppConnection
     from .engine import Cloud  # noqa: TC004 - a cycle, and nobody evaluates it
+    from .sessions import UserSession
     from .store import StoredUser  # noqa: TC004 - a cycle, and nobody evaluates it
 
 _SAYING = 0.15
@@ -38,7 +38,7 @@ class PhoneMessage:
 
 
 @attrs.define(eq=False)
-class Phone(PhoneLink):
+class Phone:
     """One connection of a phone: it passes displays on to the glasses, and keeps what it got."""
 
     _glasses: Glasses
@@ -154,10 +154,33 @@ class User:
         self, package_name: str, wanted: Callable[[AppSession], bool] = lambda _: True
     ) -> AppSession:
         """Wait until an app is attached and its subscriptions have arrived on that socket, and fit."""
-        return await self._wait_for(
-            package_name,
-            lambda app: app.is_attached and app.subscriptions_since >= app.attached_at and wanted(app),
+        return await self._wait_for(package_name, lambda app: app.is_ready and wanted(app))
+
+    async def wait_listener(self, language: str = "en-US") -> None:
+        """Wait until an app that is attached would get what is said in this language."""
+        await self._cloud.wait_until(lambda: self._has_listener(language))
+
+    def _has_listener(self, language: str) -> bool:
+        session = self._cloud.session(self.user_id)
+        if session is None:
+            return False
+        events = [f"transcription:{stream.language}" for stream in session.speech.streams if stream.hears(language)]
+        return any(
+            app.is_ready and any(app.subscriptions.matches(event) for event in events) for app in session.apps.values()
         )
+
+    async def drop(self, package_name: str, *, refuse_for: float = 0.0) -> AppSession:
+        """Cut an app's socket without a close frame, and wait until the app is back with its subscriptions.
+
+        Connects are refused for `refuse_for` seconds. Raises `LookupError` when there is no socket. An app that does
+        not come back is waited for: bound it with a deadline.
+        """
+        connection = self.socket(package_name)
+        if refuse_for > 0:
+            self._cloud.refuse_connects(refuse_for)
+        connection.cut()
+        await connection.ended.wait()
+        return await self.wait_subscribed(package_name)
 
     async def _wait_for(self, package_name: str, predicate: Callable[[AppSession], bool]) -> AppSession:
         def found() -> bool:

@@ -23,7 +23,8 @@ Json = dict[str, object]
 USER = "ana@example.com"
 ALPHA = "com.example.alpha"
 BETA = "com.example.beta"
-KEYS = {ALPHA: "alpha-key", BETA: "beta-key"}
+OTHER = "com.example.other"
+KEYS = {ALPHA: "alpha-key", BETA: "beta-key", OTHER: "other-key"}
 
 
 def session_id(package_name: str = ALPHA) -> str:
@@ -222,19 +223,19 @@ class World:
 async def world(
     *, model: str | None = None, permissions: Iterable[str] = ("ALL",), cloud: Cloud | None = None, connect: bool = True
 ) -> AsyncGenerator[World, None]:
-    """Run a cloud: `ALPHA` is a standard app, `BETA` one in the background. The phone is connected at time 0."""
+    """Run a cloud: `ALPHA` is a standard app, the others run in the background. The phone is connected at time 0."""
     webhooks = Webhooks()
     cloud = cloud or Cloud()
     cloud.webhooks = webhooks
-    for package_name, kind in ((ALPHA, AppKind.STANDARD), (BETA, AppKind.BACKGROUND)):
+    for package_name, api_key in KEYS.items():
         short = package_name.rpartition(".")[2]
         cloud.install(
             InstalledApp(
                 package_name=package_name,
-                api_key=KEYS[package_name],
+                api_key=api_key,
                 public_url=f"https://{short}",
                 name=short.title(),
-                kind=kind,
+                kind=AppKind.STANDARD if package_name == ALPHA else AppKind.BACKGROUND,
                 permissions=frozenset(permissions),
             )
         )

@@ -6,7 +6,7 @@ from trio.testing import MockClock
 
 from mentra_trio.simulator import Cloud, Glasses, Quirks, Screen
 
-from .apps import ALPHA, BETA, Json, Socket, World, settle, world
+from .apps import ALPHA, BETA, OTHER, Json, Socket, World, settle, world
 
 CLEAR = ""
 BOOT = "Alpha"
@@ -188,17 +188,93 @@ async def test_p3_1_4_a_background_display_with_a_duration_gives_the_screen_back
         assert since(here, begin) == [(0.0, "alpha"), (0.5, "toast"), (1.5, "alpha, refused at first")]
 
 
-async def test_p3_1_5_a_second_background_app_is_refused(autojump_clock: MockClock) -> None:
+async def test_p3_1_5_a_second_background_app_is_refused_while_the_first_holds_the_lock(
+    autojump_clock: MockClock,
+) -> None:
     async with world(model="Simulated Glasses") as here:
-        here.cloud.install(here.cloud.store.apps[ALPHA].__class__(package_name="com.example.other", api_key="k"))
-        beta = await ready(here, BETA)
+        beta, other = await ready(here, BETA), await ready(here, OTHER)
+        begin = trio.current_time()
         await beta.show("beta", BETA)
+        for _ in range(11):
+            await trio.sleep(1)
+            await other.show("other", OTHER)
+        await here.user.stop(BETA)
         await trio.sleep(1)
-        here.cloud.store.install(here.cloud.store.apps[BETA])
-        await beta.show("ghost", "com.example.other")
-        await trio.sleep(1)
+        await other.show("other at last", OTHER)
 
-        assert here.displays()[-1][1] == "beta"
+        assert since(here, begin) == [(0.0, "beta"), (11.0, CLEAR), (12.0, "other at last")]
+
+
+async def test_p3_1_5_a_lock_that_is_looked_at_passes_on_when_it_was_left(autojump_clock: MockClock) -> None:
+    async with world(model="Simulated Glasses", cloud=Cloud(quirks=Quirks(lazy_lock=False))) as here:
+        beta, other = await ready(here, BETA), await ready(here, OTHER)
+        begin = trio.current_time()
+        await beta.show("beta", BETA)
+        await trio.sleep(1.5)
+        await other.show("too early", OTHER)
+        await trio.sleep(1)
+        await other.show("other", OTHER)
+
+        assert since(here, begin) == [(0.0, "beta"), (2.5, "other")]
+
+
+async def test_p3_1_4_the_lock_of_an_app_that_stopped_is_free(autojump_clock: MockClock) -> None:
+    async with world(model="Simulated Glasses") as here:
+        beta, other = await ready(here, BETA), await ready(here, OTHER)
+        await beta.show("beta", BETA, durationMs=60_000)
+        beta_app = here.user.app(BETA)
+        assert beta_app is not None
+        beta_app.forget()
+        await trio.sleep(1)
+        await other.show("other", OTHER)
+
+        assert here.displays()[-1][1] == "other"
+
+
+async def test_p3_1_4_an_app_that_does_not_run_shows_nothing(autojump_clock: MockClock) -> None:
+    async with world(model="Simulated Glasses") as here:
+        alpha = await ready(here)
+        count = len(here.displays())
+        await alpha.show("ghost", BETA)
+
+        assert len(here.displays()) == count
+
+
+async def test_p3_1_4_a_stop_leaves_the_display_of_the_lock_holder_alone(autojump_clock: MockClock) -> None:
+    async with world(model="Simulated Glasses") as here:
+        await ready(here, OTHER)
+        beta = await ready(here, BETA)
+        begin = trio.current_time()
+        await beta.show("beta", BETA, durationMs=1000)
+        await here.user.stop(OTHER)
+        await trio.sleep(2)
+
+        assert since(here, begin) == [(0.0, "beta"), (1.0, CLEAR)]
+
+
+async def test_p3_1_4_what_is_throttled_comes_when_the_screen_is_free(autojump_clock: MockClock) -> None:
+    async with world(model="Simulated Glasses") as here:
+        alpha = await ready(here)
+        begin = trio.current_time()
+        await alpha.show("short", durationMs=200)
+        await trio.sleep(0.1)
+        await alpha.show("next")
+        await trio.sleep(2)
+
+        assert since(here, begin) == [(0.0, "short"), (0.2, "next")]
+
+
+async def test_p3_1_4_an_app_that_stops_while_another_boots_leaves_the_card_up(autojump_clock: MockClock) -> None:
+    async with world(model="Simulated Glasses") as here:
+        alpha = await ready(here)
+        await here.start(OTHER)
+        begin = trio.current_time()
+        await trio.sleep(0.5)
+        await here.user.stop(ALPHA)
+        await trio.sleep(3)
+
+        assert alpha.end == (1000, "App stopped")
+        assert since(here, begin)[:3] == [(0.0, "Other"), (0.5, CLEAR), (0.5, "Other")]
 
 
 async def test_p3_1_4_two_apps_share_the_throttle(autojump_clock: MockClock) -> None:

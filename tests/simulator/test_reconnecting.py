@@ -1,15 +1,22 @@
 """Losing sockets and coming back: reconnect, park, grace, resurrection, disposal (P1 2.6, 2.10, 3.1)."""
 
 import math
+from collections.abc import Awaitable
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from mentra_trio._net.transport import CloudUrl
+from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.errors import ConnectFailedError
 from mentra_trio.simulator import AppState, Cloud, Store, dial_by_host
 
 from .apps import ALPHA, BETA, USER, Socket, World, headers, settle, world
+
+
+def at(host: str) -> CloudUrl:
+    return CloudUrl(host=host, port=443, tls=True, target="/ws/miniapp")
 
 
 async def drop(here: World, package_name: str = ALPHA) -> None:
@@ -545,7 +552,77 @@ async def test_p1_1_6_two_clouds_share_a_database_and_are_told_apart_by_host(aut
         await here.start()
         east.webhooks = here.webhooks
         await east.user(USER).connect()
-        dial = dial_by_host(here.cloud, east)
+        connector = WebSocketConnector(dial_by_host(here.cloud, east))
+        names = [(name, value.encode()) for name, value in headers().items()]
 
         assert here.webhooks.calls[-1].body["websocketUrl"] == "wss://east.mentra.glass/ws/miniapp"
-        assert dial is not None
+        async with connector.connect(at("east.mentra.glass"), names, timeout=5):
+            await settle()
+            assert (len(here.cloud.connections), len(east.connections)) == (1, 1)
+        with pytest.raises(ConnectFailedError, match="no such host"):
+            async with connector.connect(at("north.mentra.glass"), names, timeout=5):
+                pass
+
+
+async def test_a_drop_returns_when_the_app_is_back_with_its_subscriptions(autojump_clock: MockClock) -> None:
+    async with world() as here, trio.open_nursery() as nursery:
+        await (await here.start()).subscribe("button_press")
+        back: list[float] = []
+
+        async def drop_it() -> None:
+            await here.user.drop(ALPHA, refuse_for=2)
+            back.append(trio.current_time())
+
+        nursery.start_soon(drop_it)
+        await settle()
+        with pytest.raises(ConnectFailedError):
+            await here.open()
+        await trio.sleep(2.1)
+        second = await here.open()
+        await second.reconnect()
+        await trio.sleep(1)
+        assert back == []
+        await second.subscribe("button_press")
+        await settle()
+
+        assert back == [3.1]
+
+
+async def test_a_listener_is_an_attached_app_whose_subscriptions_have_arrived(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.subscribe("transcription:de-DE")
+        await here.user.wait_listener("de-AT")
+        here.user.socket(ALPHA).cut()
+        await settle()
+        with trio.move_on_after(3) as scope:
+            await here.user.wait_listener("de-DE")
+        assert scope.cancelled_caught
+
+        second = await here.open()
+        await second.reconnect()
+        await second.subscribe("transcription:auto")
+        with trio.fail_after(1):
+            await here.user.wait_listener("ja-JP")
+
+
+async def test_a_cloud_that_dies_forgets_what_it_was_doing(autojump_clock: MockClock) -> None:
+    """A start and a stop that were under way end, and no webhook comes from the dead."""
+    async with world() as here, trio.open_nursery() as nursery:
+        results: list[object] = []
+
+        async def note(call: Awaitable[object]) -> None:
+            results.append(await call)
+
+        await here.start(BETA)
+        here.webhooks.answers["session_request"] = [500]
+        here.webhooks.delays["stop_request"] = math.inf
+        nursery.start_soon(note, here.user.start(ALPHA))
+        nursery.start_soon(note, here.user.stop(BETA))
+        await trio.sleep(0.5)
+        here.cloud.crash()
+        await settle()
+        assert len(results) == 2
+        await trio.sleep(60)
+
+        assert len(here.webhooks.calls) == 3
