@@ -1,0 +1,393 @@
+"""What can be typed at `mentra-trio dev`, or written in its scripts: one command a line.
+
+`parse` turns a line into a command; `USAGES` is what `help` prints. Nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn
+
+import attrs
+
+from .words import QuoteError, Word, split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXPECT_SECONDS = 5.0
+"""How long `expect` looks unless told otherwise."""
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_MOST_SECONDS = 86_400.0
+"""A day: whoever waits longer mistyped."""
+_LEVEL = re.compile(r"[0-9]{1,2}|100")
+_OTHER_NAMES = MappingProxyType({"exit": "quit", "q": "quit", "bye": "quit", "?": "help", "speak": "say"})
+"""What people try first."""
+
+
+class CommandError(ValueError):
+    """A line that is no command. The text says what to write instead."""
+
+
+@attrs.frozen
+class Say:
+    """The wearer says something."""
+
+    text: str
+    is_final: bool = True
+    """Whether the sentence is finished."""
+
+
+@attrs.frozen
+class Drop:
+    """The connection is cut without a word."""
+
+    seconds: float = 0.0
+    """How long connects are refused."""
+
+
+@attrs.frozen
+class Stop:
+    """The wearer stops the app."""
+
+
+@attrs.frozen
+class Start:
+    """The wearer starts the app."""
+
+
+@attrs.frozen
+class Battery:
+    """The battery of the glasses has another level."""
+
+    level: int
+    """0 to 100."""
+
+
+@attrs.frozen
+class Set:
+    """The wearer changes a setting of the app."""
+
+    key: str
+    value: object
+    """A JSON value."""
+
+
+@attrs.frozen
+class Expect:
+    """A text has to be on the glasses."""
+
+    text: str
+    seconds: float = EXPECT_SECONDS
+    """By when."""
+
+
+@attrs.frozen
+class Wait:
+    """Nothing happens for a while."""
+
+    seconds: float
+
+
+@attrs.frozen
+class Stats:
+    """Everything that was counted is printed."""
+
+
+@attrs.frozen
+class Help:
+    """The commands are explained."""
+
+    topic: str | None = None
+    """One command; `None` for all."""
+
+
+@attrs.frozen
+class Quit:
+    """All is over."""
+
+
+Action = Say | Drop | Stop | Start | Battery | Set | Expect | Wait | Stats | Help
+"""What is done on the stage."""
+Command = Action | Quit
+"""What a line may say."""
+
+
+@attrs.frozen(kw_only=True)
+class Usage:
+    """How a command is written, and what it does."""
+
+    form: str
+    summary: str
+    """Half a sentence."""
+    details: str = ""
+    """What `help COMMAND` adds."""
+    read: Callable[[_Arguments], Command] = attrs.field(repr=False)
+    """Reads what follows the name."""
+
+
+@attrs.frozen(kw_only=True)
+class _Arguments:
+    """What follows the name of a command in a line."""
+
+    name: str
+    line: str = attrs.field(repr=False)
+    words: Sequence[Word]
+
+    @property
+    def text(self) -> str:
+        """All words, with one space between."""
+        return " ".join(word.text for word in self.words)
+
+    def without(self, count: int) -> _Arguments:
+        """Leave the first words out."""
+        return attrs.evolve(self, words=self.words[count:])
+
+    def raw(self) -> str:
+        """Give what was written, with its quotes."""
+        return self.line[self.words[0].start : self.words[-1].end] if self.words else ""
+
+    def fail(self, fault: str) -> NoReturn:
+        """Raise `CommandError` with the right form."""
+        raise CommandError(f"{fault}; write: {USAGES[self.name].form}")
+
+    def nothing_more(self) -> None:
+        """Check that nothing was written."""
+        if self.words:
+            self.fail(f"{self.name} takes no argument, but there is {self.raw()!r}")
+
+
+def parse(line: str) -> Command | None:
+    """Read a line; `None` when it is empty or a comment. Raises `CommandError`."""
+    try:
+        words = split(line)
+    except QuoteError as error:
+        raise CommandError(str(error)) from error
+    if not words:
+        return None
+    name = words[0].text
+    if name not in USAGES:
+        raise CommandError(_unknown(name))
+    return USAGES[name].read(_Arguments(name=name, line=line, words=words[1:]))
+
+
+def explain(topic: str | None = None) -> str:
+    """Explain one command, or list all. The topic is a name in `USAGES`."""
+    if topic is not None:
+        usage = USAGES[topic]
+        lines = [usage.form, f"  {usage.summary}"]
+        lines += textwrap.wrap(usage.details, 78, initial_indent="  ", subsequent_indent="  ")
+        return "\n".join(lines)
+    width = max(len(usage.form) for usage in USAGES.values())
+    lines = [f"  {usage.form:<{width}}  {usage.summary}" for usage in USAGES.values()]
+    return "\n".join(
+        [
+            "You are the wearer of the glasses. You can",
+            *lines,
+            'Text needs quotes only where it would mean something else: say "--partial".',
+            "The same lines make a script: mentra-trio dev APP --script FILE",
+        ]
+    )
+
+
+def _unknown(name: str) -> str:
+    lower = name.lower()
+    near = _OTHER_NAMES.get(lower) or next(iter(difflib.get_close_matches(lower, USAGES, n=1, cutoff=0.5)), None)
+    hint = f"did you mean {near!r}? " if near else ""
+    return f"there is no command {name!r}; {hint}'help' lists them all"
+
+
+def _read_say(arguments: _Arguments) -> Say:
+    words = arguments.words
+    option = words[0].text if words and not words[0].is_quoted and words[0].text.startswith("--") else None
+    if option not in {None, "--partial"}:
+        arguments.fail(f"say has no option {option}, and a text that begins like one needs quotes")
+    said = arguments.without(0 if option is None else 1).text.strip()
+    if not said:
+        arguments.fail("there is nothing to say")
+    return Say(said, is_final=option is None)
+
+
+def _read_drop(arguments: _Arguments) -> Drop:
+    return Drop(_seconds(arguments)) if arguments.words else Drop()
+
+
+def _read_wait(arguments: _Arguments) -> Wait:
+    return Wait(_seconds(arguments))
+
+
+def _read_battery(arguments: _Arguments) -> Battery:
+    text = arguments.text
+    if not _LEVEL.fullmatch(text):
+        arguments.fail(f"a battery level is a whole number from 0 to 100, not {text!r}")
+    return Battery(int(text))
+
+
+def _read_set(arguments: _Arguments) -> Set:
+    if len(arguments.words) < 2:
+        arguments.fail("set needs the key of a setting and a value")
+    key = arguments.words[0].text
+    if not key:
+        arguments.fail("the key of a setting is empty")
+    value = arguments.without(1)
+    # As it is written first, because the quotes belong to JSON too: {"a": 1}, "5". Then without a shell's: '[1, 2]'.
+    for candidate in (value.raw(), value.text):
+        try:
+            return Set(key, _read_json(candidate))
+        except (ValueError, RecursionError):
+            continue
+    return Set(key, value.text)
+
+
+def _read_json(text: str) -> object:
+    value: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large")
+    return number
+
+
+def _read_expect(arguments: _Arguments) -> Expect:
+    words, seconds = arguments.words, EXPECT_SECONDS
+    if len(words) > 2 and _says_within(*words[-2:]):
+        seconds = _read_seconds(arguments, words[-1].text)
+        arguments = attrs.evolve(arguments, words=words[:-2])
+    elif len(words) == 2 and _says_within(*words):
+        arguments.fail("there is no text before 'within'")
+    if not arguments.text.strip():
+        arguments.fail("there is no text to look for")
+    return Expect(arguments.text, seconds)
+
+
+def _says_within(word: Word, number: Word) -> bool:
+    is_plain = not word.is_quoted and not number.is_quoted
+    return is_plain and word.text == "within" and _NUMBER.fullmatch(number.text) is not None
+
+
+def _read_stop(arguments: _Arguments) -> Stop:
+    arguments.nothing_more()
+    return Stop()
+
+
+def _read_start(arguments: _Arguments) -> Start:
+    arguments.nothing_more()
+    return Start()
+
+
+def _read_stats(arguments: _Arguments) -> Stats:
+    arguments.nothing_more()
+    return Stats()
+
+
+def _read_quit(arguments: _Arguments) -> Quit:
+    arguments.nothing_more()
+    return Quit()
+
+
+def _read_help(arguments: _Arguments) -> Help:
+    topic = arguments.text
+    if topic and topic not in USAGES:
+        raise CommandError(_unknown(topic))
+    return Help(topic or None)
+
+
+def _seconds(arguments: _Arguments) -> float:
+    return _read_seconds(arguments, arguments.text)
+
+
+def _read_seconds(arguments: _Arguments, text: str) -> float:
+    if not _NUMBER.fullmatch(text) or float(text) > _MOST_SECONDS:
+        arguments.fail(f"{text!r} is not a number of seconds from 0 to {_MOST_SECONDS:g}")
+    return float(text)
+
+
+USAGES: Mapping[str, Usage] = MappingProxyType(
+    {
+        "say": Usage(
+            form="say [--partial] TEXT",
+            summary="speak; with --partial the sentence goes on",
+            details=(
+                "Waits until the app listens to speech, at most 10 seconds. A finished sentence grows word by word, as "
+                "the recogniser hears it, and ends with a final transcript. A partial is one interim transcript; the "
+                "next say goes on with the same sentence. It is spoken in a language that the app listens to, "
+                "English where it can choose."
+            ),
+            read=_read_say,
+        ),
+        "drop": Usage(
+            form="drop [SECONDS]",
+            summary="cut the connection and wait for the app",
+            details=(
+                "The socket ends without a close frame, as when a network fails, and new connections are refused for "
+                "SECONDS. Returns when the app is back and has told what it listens to. The real cloud waits 5 "
+                "seconds for the app; after that it starts the app again by webhook, and gives up 6 seconds later. "
+                "So does this one."
+            ),
+            read=_read_drop,
+        ),
+        "stop": Usage(
+            form="stop",
+            summary="stop the app, as the wearer does on the phone",
+            details="Returns when the session is down. An app that does not run is left alone.",
+            read=_read_stop,
+        ),
+        "start": Usage(
+            form="start",
+            summary="start the app, as the wearer does on the phone",
+            details="Returns when the session is up. An app that runs is left alone.",
+            read=_read_start,
+        ),
+        "battery": Usage(
+            form="battery N",
+            summary="set the battery level of the glasses, 0 to 100",
+            read=_read_battery,
+        ),
+        "set": Usage(
+            form="set KEY VALUE",
+            summary="change a setting of the app",
+            details=(
+                'VALUE is read as JSON where it is: true, 5, "text", [1, 2]; anything else is text as it stands. '
+                "It survives stop and start."
+            ),
+            read=_read_set,
+        ),
+        "expect": Usage(
+            form="expect TEXT [within SECONDS]",
+            summary=f"fail unless TEXT is shown within {EXPECT_SECONDS:g} seconds",
+            details=(
+                "TEXT is looked for in each line on the glasses, and in all lines joined by one space. A script ends "
+                "with exit code 1 at the first one that fails."
+            ),
+            read=_read_expect,
+        ),
+        "wait": Usage(form="wait SECONDS", summary="do nothing for a while", read=_read_wait),
+        "stats": Usage(
+            form="stats",
+            summary="print what the session has counted",
+            details="What was sent and received, replaced and dropped, as session.statistics() tells the app.",
+            read=_read_stats,
+        ),
+        "help": Usage(form="help [COMMAND]", summary="list the commands, or explain one", read=_read_help),
+        "quit": Usage(
+            form="quit",
+            summary="end everything; so do Ctrl-D and Ctrl-C",
+            details="In a script: end it here, with exit code 0.",
+            read=_read_quit,
+        ),
+    }
+)
+"""Every command by name, in the order of `help`."""

@@ -1,0 +1,203 @@
+"""`mentra-trio dev`: an app and the simulated cloud in one process, with one wearer.
+
+::
+
+    run                      reads the script, opens the console
+    └── perform              loads the app, then
+        ├── the cloud        its engine, and its face on loopback sockets
+        ├── the app          its own server, on loopback too
+        └── the act          a script, or a developer who types; beside it tasks that show what changes
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from mentra_trio._version import __version__
+from mentra_trio.errors import ConfigError
+from mentra_trio.simulator import Cloud, HttpWebhooks, InstalledApp, serve
+from mentra_trio.simulator.hardware import SIMULATED_GLASSES
+
+from .acts import FAILURE, SIGNALLED, Conversation, ScriptAct
+from .commands import USAGES
+from .console import PlainConsole, can_draw, make_encodable
+from .editor import Editor, LineSplitter
+from .live import LiveConsole, captured, typing_mode
+from .loading import AppError, load_app
+from .logs import start_logging
+from .player import Player
+from .script import ScriptError, read_script
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from types import FrameType
+
+    from mentra_trio.server import MiniAppServer
+
+    from .acts import Act
+    from .console import Console
+    from .script import Step
+
+WEARER = "wearer@example.com"
+"""Who wears the simulated glasses."""
+_LOOPBACK = "127.0.0.1"
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    app: str
+    """As `load_app` takes it."""
+    script: str | None = None
+    """Path of a script; `-` reads it from stdin; `None` lets the developer type."""
+    plain: bool = False
+    """Whether to print lines also where there is a terminal."""
+    verbosity: int = 0
+    """As `start_logging` takes it."""
+
+
+def run(options: Options) -> int:
+    """Do all that was asked for; return the exit code."""
+    make_encodable(sys.stdout, sys.stderr)
+    try:
+        steps = None if options.script is None else _read_script(options.script)
+    except ScriptError as error:
+        print(error, file=sys.stderr)
+        return FAILURE
+    with ExitStack() as stack:
+        console, act = _set_up(stack, options, steps)
+        start_logging(sys.stderr, verbosity=options.verbosity)
+        try:
+            return trio.run(perform, options.app, console, act)
+        except KeyboardInterrupt:
+            # The app was still being imported; from then on signals are taken in order.
+            return SIGNALLED + signal.SIGINT
+
+
+def _read_script(path: str) -> Sequence[Step]:
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise ScriptError(f"the script {path} cannot be read: {error.strerror}") from error
+    return read_script(data, "stdin" if path == "-" else path)
+
+
+def _set_up(stack: ExitStack, options: Options, steps: Sequence[Step] | None) -> tuple[Console, Act]:
+    """Choose how to show things, and what to play. Who pipes commands in gets lines out."""
+    is_drawn = not options.plain and can_draw(sys.stdout) and (steps is not None or sys.stdin.isatty())
+    if not is_drawn:
+        # What is typed at a terminal stands there already.
+        plain = PlainConsole(sys.stdout, sys.stderr, echoes=steps is not None or not sys.stdin.isatty())
+        return plain, Conversation(LineSplitter()) if steps is None else ScriptAct(steps)
+    terminal = sys.stdout
+    editor = Editor([*USAGES]) if steps is None else None
+    restore = stack.enter_context(typing_mode(sys.stdin))
+    live = LiveConsole(terminal, editor, restore)
+    stack.enter_context(captured(live, terminal))
+    if editor is None:
+        return live, ScriptAct(steps or ())
+    greeting = f"mentra-trio {__version__}: {options.app} runs on simulated glasses; type 'help'"
+    return live, Conversation(editor, live, greeting)
+
+
+# --- the stage
+
+
+async def perform(name: str, console: Console, act: Act) -> int:
+    """Load an app, put it on the stage, and play the act. Returns the exit code.
+
+    At the end, and when cancelled, it closes down in order: the app first, then the cloud.
+    """
+    try:
+        app = load_app(name)
+    except AppError as error:
+        print(error, file=sys.stderr)
+        await trio.lowlevel.checkpoint()
+        return FAILURE
+    code = FAILURE
+    cloud = Cloud(webhooks=HttpWebhooks(), now=lambda: datetime.now(UTC))
+    scope = trio.CancelScope()
+    with _signals(scope, console) as caught:
+        async with cloud.running(), trio.open_nursery() as outer:
+            await outer.start(serve, cloud)
+            async with trio.open_nursery() as inner:
+                try:
+                    urls = await inner.start(partial(app.serve, host=_LOOPBACK, port=0, dev=True))
+                except ConfigError as error:
+                    print(f"{name}: {error}", file=sys.stderr)
+                else:
+                    player = await _cast(cloud, app, urls[0])
+                    with scope:
+                        code = await _play(player, console, act)
+                    console.finish()
+                inner.cancel_scope.cancel(reason="the act is over")
+            outer.cancel_scope.cancel(reason="the act is over")
+    return act.interrupted(caught[0]) if caught else code
+
+
+async def _cast(cloud: Cloud, app: MiniAppServer, url: str) -> Player:
+    """Register the app, and let a wearer put the glasses on."""
+    config = app.config
+    cloud.install(InstalledApp(package_name=config.package_name, api_key=config.api_key, public_url=url))
+    user = cloud.user(WEARER, model=SIMULATED_GLASSES)
+    await user.connect()
+    user.update_device(batteryLevel=100)
+    return Player(cloud, user, app)
+
+
+async def _play(player: Player, console: Console, act: Act) -> int:
+    console.attach(player)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch_glasses, player, console)
+        nursery.start_soon(_watch_status, player, console)
+        code = await act.play(player, console)
+        nursery.cancel_scope.cancel(reason="the act is over")
+    return code
+
+
+async def _watch_glasses(player: Player, console: Console) -> None:
+    while True:
+        await player.glasses.wait_changed()
+        console.refresh()
+
+
+async def _watch_status(player: Player, console: Console) -> None:
+    while True:
+        status = player.status
+        console.refresh()
+        await player.wait_status(status)
+
+
+@contextmanager
+def _signals(scope: trio.CancelScope, console: Console) -> Generator[list[int], None, None]:
+    """Cancel a scope on SIGINT and SIGTERM, and list what came. The second one ends the process at once.
+
+    Not by Trio's own means: a handler of the app that blocks the thread must not keep the second from its work.
+    """
+    caught: list[int] = []
+    token = trio.lowlevel.current_trio_token()
+
+    def take(signum: int, _: FrameType | None) -> None:
+        if caught:
+            console.let_go()
+            signal.signal(signum, signal.SIG_DFL)
+            signal.raise_signal(signum)
+        caught.append(signum)
+        token.run_sync_soon(partial(scope.cancel, reason="a signal came"))
+
+    saved = {signum: signal.signal(signum, take) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for signum, handler in saved.items():
+            signal.signal(signum, handler)

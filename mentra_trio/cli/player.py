@@ -1,0 +1,291 @@
+"""Do what commands say: to the simulated cloud, as its wearer.
+
+It knows the simulator's engine and the app, not how they reach each other, so it plays in memory as well as over real
+sockets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never, cast
+
+import attrs
+import trio
+
+from mentra_trio.server import MiniAppServer
+from mentra_trio.simulator import AppState, Cloud, Stage, User
+
+from .commands import Action, Battery, Drop, Expect, Help, Say, Set, Start, Stats, Stop, Wait, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mentra_trio.simulator import AppSession, Glasses, Screen
+
+LISTEN_SECONDS = 10.0
+"""How long `say` waits for the app to listen."""
+RETURN_SECONDS = 30.0
+"""How long a dropped app may take to be back, once connects are taken again. The cloud gives up after 11 s."""
+STOP_SECONDS = 30.0
+"""How long the app's server may take to answer a stop. The real cloud would wait for ever."""
+_ENGLISH = "en-US"
+_ALL_ELSE = "  everything else is 0; SessionStatistics explains each"
+_POST_PAUSE = 0.1
+"""Seconds until the glasses tell their state again, when the cloud had too many such messages in one second."""
+
+_DOWN = frozenset({None, AppState.STOPPED, AppState.STOPPING, AppState.DORMANT})
+_ON_ITS_WAY = frozenset({AppState.GRACE_PERIOD, AppState.TRANSPORT_DOWN, AppState.RESURRECTING})
+
+_LINKS: Mapping[AppState | None, str] = {
+    None: "not started",
+    AppState.CONNECTING: "starting",
+    AppState.RUNNING: "connected",
+    AppState.GRACE_PERIOD: "connection lost",
+    AppState.TRANSPORT_DOWN: "connection lost",
+    AppState.RESURRECTING: "restarting",
+    AppState.DORMANT: "ended by the app",
+    AppState.STOPPING: "stopping",
+    AppState.STOPPED: "stopped",
+}
+_START_FAULTS = {
+    Stage.WEBHOOK: "its server refused the webhook twice",
+    Stage.TIMEOUT: "it did not connect within 6 s",
+    Stage.HARDWARE_CHECK: "these glasses lack what it requires",
+    Stage.STOPPED: "it was stopped while it started",
+}
+
+
+class CommandFailedError(Exception):
+    """A command could not do what it should. The text is one sentence for the developer."""
+
+
+@attrs.define(eq=False)
+class Player:
+    """One wearer with one app. Commands are played one at a time."""
+
+    _cloud: Cloud
+    _user: User
+    _app: MiniAppServer
+
+    @property
+    def glasses(self) -> Glasses:
+        """What the wearer sees."""
+        return self._user.glasses
+
+    @property
+    def package_name(self) -> str:
+        """Which app."""
+        return self._app.package_name
+
+    @property
+    def session(self) -> AppSession | None:
+        """The cloud's view of the app; `None` before its first start."""
+        return self._user.app(self.package_name)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the app runs, is about to, or is waited for."""
+        return self._state not in _DOWN
+
+    @property
+    def status(self) -> str:
+        """The app's link and the glasses' battery, in a few words."""
+        wearer = self._cloud.session(self._user.user_id)
+        level = None if wearer is None else wearer.device_state.get("batteryLevel")
+        return self._link if level is None else f"{self._link}, {level} %"
+
+    @property
+    def _link(self) -> str:
+        session = self.session
+        if session is not None and session.state is AppState.RUNNING and not session.is_attached:
+            return "connecting"
+        return _LINKS[self._state]
+
+    @property
+    def _state(self) -> AppState | None:
+        return self._user.state_of(self.package_name)
+
+    async def wait_status(self, known: str) -> None:
+        """Wait until `status` is another. Cancelling loses nothing."""
+        await self._cloud.wait_until(lambda: self.status != known)
+
+    async def play(self, command: Action) -> str:
+        """Do it, return when it has taken effect, with what there is to tell; empty when that is nothing.
+
+        Cancelling: what was asked of the cloud goes on, but connects are no longer refused.
+
+        Raises `CommandFailedError` when it cannot be done, or is not as expected.
+        """
+        await trio.lowlevel.checkpoint()
+        match command:
+            case Say():
+                return await self._say(command)
+            case Drop(seconds):
+                return await self._drop(seconds)
+            case Stop():
+                return await self._stop()
+            case Start():
+                return await self._start()
+            case Battery(level):
+                return await self._set_battery(level)
+            case Set(key, value):
+                self._user.change_settings(self.package_name, {key: value})
+                return ""
+            case Expect(text, seconds):
+                return await self._expect(text, seconds)
+            case Wait(seconds):
+                await trio.sleep(seconds)
+                return ""
+            case Stats():
+                return self._stats()
+            case Help(topic):
+                return explain(topic)
+            case _:
+                assert_never(command)
+
+    # --- speech
+
+    async def _say(self, say: Say) -> str:
+        reached = await self._user.say(
+            say.text,
+            language=await self._wait_listening(),
+            final=say.is_final,
+            interims=None if say.is_final else (say.text,),
+        )
+        if self.package_name not in reached:
+            raise CommandFailedError("the app did not hear it: its connection ended, or it stopped listening meanwhile")
+        return ""
+
+    async def _wait_listening(self) -> str:
+        """Wait until the app listens to speech; return a language that it understands, English where it can."""
+        self._require_running()
+        with trio.move_on_after(LISTEN_SECONDS):
+            await self._cloud.wait_until(lambda: not self.is_running or self._language is not None)
+        self._require_running()
+        language = self._language
+        if language is None:
+            raise CommandFailedError(
+                f"the app did not listen to speech for {LISTEN_SECONDS:g} s; it does so inside "
+                "'async with session.transcription.stream() as speech:'"
+            )
+        return language
+
+    @property
+    def _language(self) -> str | None:
+        """What to speak; `None` while the app does not listen, or its socket is not ready: words would be lost."""
+        wearer = self._cloud.session(self._user.user_id)
+        if wearer is None or self.session is None or not _is_subscribed(self.session):
+            return None
+        streams = wearer.speech.streams
+        if any(stream.hears(_ENGLISH) for stream in streams):
+            return _ENGLISH
+        return streams[0].language if streams else None
+
+    # --- the connection
+
+    async def _drop(self, seconds: float) -> str:
+        self._require_running()
+        session = self.session
+        old = None if session is None else session.connection
+        faults = self._cloud.faults
+        faults.refuse_connects = seconds > 0
+        try:
+            if old is not None:
+                old.cut()
+            await trio.sleep(seconds)
+        finally:
+            faults.refuse_connects = False
+
+        def is_back() -> bool:
+            return session is not None and session.connection is not old and _is_subscribed(session)
+
+        with trio.move_on_after(RETURN_SECONDS):
+            await self._cloud.wait_until(lambda: is_back() or not self.is_running)
+        if not self.is_running:
+            raise CommandFailedError(
+                "the app did not come back in time: the cloud started it again after 5 s without it, and gave up 6 s "
+                "later"
+            )
+        if not is_back():
+            raise CommandFailedError(f"the app was not back {RETURN_SECONDS:g} s after connects were taken again")
+        return ""
+
+    # --- the app's life
+
+    async def _start(self) -> str:
+        await trio.lowlevel.checkpoint()
+        if self._state is AppState.RUNNING:
+            return "the app runs already"
+        result = await self._user.start(self.package_name)
+        if not result.succeeded:
+            why = _START_FAULTS.get(result.failed_at or Stage.UNKNOWN_APP, f"the cloud says {result.failed_at}")
+            raise CommandFailedError(f"the app did not start: {why}")
+        return ""
+
+    async def _stop(self) -> str:
+        with trio.move_on_after(RETURN_SECONDS):
+            # The cloud ignores a stop while it waits for a lost connection.
+            await self._cloud.wait_until(lambda: self._state not in _ON_ITS_WAY)
+        if not self.is_running:
+            return "the app does not run"
+        is_stopped = False
+        with trio.move_on_after(STOP_SECONDS):
+            is_stopped = await self._user.stop(self.package_name)
+        if not is_stopped:
+            raise CommandFailedError("the app could not be stopped: its server does not answer")
+        return ""
+
+    def _require_running(self) -> None:
+        if not self.is_running:
+            raise CommandFailedError("the app does not run; 'start' starts it")
+
+    # --- glasses
+
+    async def _set_battery(self, level: int) -> str:
+        await trio.lowlevel.checkpoint()
+        # The cloud takes ten such messages in a second, and nothing tells when it takes the next.
+        while not self._user.update_device(batteryLevel=level):  # noqa: ASYNC110
+            await trio.sleep(_POST_PAUSE)
+        return ""
+
+    async def _expect(self, text: str, seconds: float) -> str:
+        with trio.move_on_after(seconds):
+            await self._user.glasses.wait_for(lambda screen: shows(screen, text))
+            return ""
+        message = f"expected {text!r} within {seconds:g} s; the glasses show {describe(self._user.glasses.lines)}"
+        raise CommandFailedError(message if self.is_running else f"{message}, and the app does not run")
+
+    def _stats(self) -> str:
+        session = self._app.session_for(self._user.user_id)
+        lines = ["the app has no session"] if session is None else [*_rows(session.statistics()), _ALL_ELSE]
+        violations = self._cloud.violations
+        if violations:
+            lines.append("what a correct app never does:")
+            lines += [f"  {violation}" for violation in violations]
+        return "\n".join(lines)
+
+
+def shows(screen: Screen, text: str) -> bool:
+    """Whether a text is in one line of a screen, or in all lines joined by one space."""
+    return any(text in line for line in (*screen.lines, " ".join(screen.lines), screen.text))
+
+
+def describe(lines: Sequence[str]) -> str:
+    """Spell what glasses show, in one line."""
+    return " / ".join(repr(line) for line in lines) if any(lines) else "nothing"
+
+
+def _is_subscribed(session: AppSession) -> bool:
+    return session.is_attached and session.subscriptions_since >= session.attached_at
+
+
+def _rows(values: object, prefix: str = "") -> Iterator[str]:
+    """Give one line for each counter that is not 0, nested ones with their path."""
+    kind = type(values)
+    if attrs.has(kind):
+        for field in attrs.fields(kind):
+            yield from _rows(getattr(values, field.name), f"{prefix}.{field.name}" if prefix else field.name)
+    elif isinstance(values, tuple):
+        for index, value in enumerate(cast("tuple[object, ...]", values)):
+            yield from _rows(value, f"{prefix}.{index}")
+    elif values:
+        yield f"  {prefix:<34} {values}"
