@@ -486,11 +486,23 @@ _WITH_MORE = ("transcription.", "device.", "mic.on_", "on_stop")
 """What gives values of this SDK's own classes, which hold more than was recorded, such as the time of reception."""
 
 
+def _without_nothing(value: object) -> object:
+    """Leave out what says "no": an ability that is not named is not there (P2 6.4)."""
+    if isinstance(value, dict):
+        kept = {name: _without_nothing(inner) for name, inner in cast("Json", value).items()}
+        return {name: inner for name, inner in kept.items() if inner not in (None, False, [], {})}
+    if isinstance(value, list):
+        return [_without_nothing(inner) for inner in cast("list[object]", value)]
+    return value
+
+
 def comparable(item: Item, value: object) -> tuple[object, object]:
     """Give a recorded value with this SDK's names, and of ours what can be compared with it."""
     if item.method in _BY_KEY:
         return item.value, value
     expected = snake_keys(item.value)
+    if (item.method or "").endswith(("capabilities", "on_capabilities_change")):
+        return _without_nothing(expected), _without_nothing(value)
     if isinstance(expected, dict) and isinstance(value, dict) and (item.method or "").startswith(_WITH_MORE):
         fields = cast("Json", value)
         return expected, {name: fields.get(name) for name in cast("Json", expected)}

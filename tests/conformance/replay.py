@@ -380,7 +380,7 @@ class _Replay:
         if answer is None:
             return
         del self._answers[number]
-        got: Json = {"status": answer.status, "body": answer.json(), "content_type": answer.content_type}
+        got: Json = {"role": "response", "status": answer.status, "body": answer.json(), "content_type": answer.content_type}
         expected = {key: value for key, value in cast("Json", item.message).items() if key in got}
         self._same(item, expected, {key: got[key] for key in expected})
 

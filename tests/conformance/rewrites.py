@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import cast
 
-from mentra_trio._wire.streams import canonical_language, parse_stream
+from mentra_trio._wire.streams import canonical_language, fold_language, parse_stream
 
 from .recordings import Json
 from .marks import snake
@@ -230,6 +230,88 @@ def _reconnects(items: list[Item], item: Item) -> None:
     items[place + 1 : end] = [*events, *first, *others]
 
 
+def _display_message(call: Item, like: Item) -> Json:
+    """Give what a display call sends, with the envelope of another message."""
+    envelope = {name: field(like.message, name) for name in ("packageName", "sessionId", "timestamp")}
+    texts = cast("list[str]", call.args)
+    match cast("str", call.method).removeprefix("display."):
+        case "clear":
+            layout: Json = {"layoutType": "clear_view"}
+        case "show_reference_card":
+            layout = {"layoutType": "reference_card", "title": texts[0], "text": texts[1]}
+        case "show_double_text_wall" | "show_dashboard_card":
+            layout = {"layoutType": "double_text_wall", "topText": texts[0], "bottomText": texts[1]}
+        case _:
+            lines: object = texts[0]
+            text = "\n".join(cast("list[str]", lines)) if isinstance(lines, list) else lines
+            layout = {"layoutType": "text_wall", "text": text}
+    return {"type": "display_event", "view": "main", **envelope, "layout": layout}
+
+
+def _after_list(items: list[Item], ack: Item) -> tuple[int, Item] | None:
+    """Find the place behind the list of subscriptions that follows an ack, and that list."""
+    for place in range(items.index(ack) + 1, len(items)):
+        item = items[place]
+        if item.dir == "in":
+            return None
+        if item.dir == "out" and field(item.message, "type") == "subscription_update" and not item.is_optional:
+            return place + 1, item
+    return None
+
+
+def _waits_for_link(items: list[Item], item: Item) -> None:
+    """What is shown while there is no link is shown when the link is back (D9)."""
+    later = items[items.index(item) :]
+    ack = next((other for other in later if is_ack(other) and other.session == item.session), None)
+    found = None if ack is None else _after_list(items, ack)
+    if ack is not None and found is not None:
+        place, told = found
+        message = _display_message(item, told)
+        items.insert(place, Item(dir="out", kind="text", step=ack.step, conn=ack.conn, session=item.session,
+                                 life=item.life, message=message))  # fmt: skip
+
+
+def _shows_again(items: list[Item], item: Item) -> None:
+    """What was shown last may be lost with its socket, so it may be shown again on the next one (D9)."""
+    earlier = items[: items.index(item)]
+    shown = next(
+        (
+            other
+            for other in reversed(earlier)
+            if other.session == item.session and field(other.message, "type") == "display_event"
+        ),
+        None,
+    )
+    found = _after_list(items, item)
+    if shown is not None and shown.conn != item.conn and found is not None:
+        place, told = found
+        session = field(told.message, "sessionId")
+        message = {**cast("Json", shown.message), "sessionId": session}
+        items.insert(place, _copy(shown, conn=item.conn, message=message, is_optional=True, window=None))
+
+
+def _unanswered(items: list[Item], item: Item) -> None:
+    """A handshake that the cloud does not answer within 4 s has failed: the first one for good, others are repeated."""
+    place = items.index(item) + 1
+    close = Item(dir="out", kind="close", step=item.step, conn=item.conn, session=item.session, window=(4.0, 4.5),
+                 message={"code": 1000, "reason": "Client disconnect"})  # fmt: skip
+    if not any(is_ack(other) and other.session == item.session for other in items[:place]):
+        asked = next(
+            other for other in reversed(items[:place]) if is_request(other, "session_request")
+        )
+        message = {"role": "response", "http": field(asked.message, "http"), "status": 502,
+                   "body": {"status": "error", "message": "<text>"}}  # fmt: skip
+        items[place:place] = [close, Item(dir="out", kind="http", step=item.step, message=message)]
+        return
+    opened = next(other for other in items if other.kind == "open" and other.conn == item.conn)
+    for attempt in range(int(item.silence // 14) + 1):
+        new = 1000 * cast("int", item.conn) + attempt
+        again = [_copy(opened, conn=new, window=(0.0, 10.0)), _copy(item, conn=new, silence=0.0, is_optional=attempt > 0)]
+        items[place:place] = [close, *again]
+        close = _copy(close, conn=new, is_optional=True)
+        place += 3
+
+
 def _backoff(items: list[Item], item: Item) -> None:
     """Attempts come after 0 s to 0.25 s at first, then after up to 0.5 s, 1 s, 2 s ... 10 s (D20)."""
     earlier = items[: items.index(item)]
@@ -257,6 +339,20 @@ def _same_run(items: list[Item], item: Item) -> None:
         if item.assign and later.method == item.assign:
             later.method = first.assign
     items.remove(item)
+
+
+def _keeps_trying(items: list[Item], item: Item) -> None:
+    """Before the end is told, the SDK has tried for two minutes (D20); the runner refuses it that long."""
+    place = items.index(item)
+    start = max(n for n, other in enumerate(items[:place]) if other.dir in ("in", "runner"))
+    if items[start].dir == "runner":
+        return
+    on_stop = (n for n in range(start, place) if items[n].handler == "on_stop")
+    items.insert(
+        next(on_stop, place),
+        Item(dir="runner", kind="keeps_trying", step=item.step, session=item.session, life=item.life,
+             window=(120.0, 140.0)),
+    )  # fmt: skip
 
 
 def _live_handlers(items: list[Item], like: Item, until: int) -> list[str]:
@@ -316,7 +412,8 @@ def _deliver_transcript(items: list[Item], item: Item) -> None:
         for other in items[place + 1 : end]
         if other.dir == "event" and (other.method or "").startswith("transcription.")
     }
-    name = parse_stream(cast("str", field(item.message, "streamType")))
+    spelled = cast("str", field(item.message, "streamType"))
+    name = parse_stream(_canonical(spelled))
     wanted: list[Item] = []
     if name is not None:
         wanted = [one for one in registrations if name.language in _languages(one)]
@@ -327,10 +424,22 @@ def _deliver_transcript(items: list[Item], item: Item) -> None:
         if handler not in handlers:
             items.remove(event)
     for registration in reversed(wanted):
-        if registration.handlers[0] not in events:
+        # What the reference delivers has to be in the recording.
+        if registration.handlers[0] not in events and not _is_recorded(registration, spelled):
             event = _new_event(registration, item, _transcript_value(item.message))
             event.cause = item.message
             items.insert(place + 1, event)
+
+
+def _is_recorded(registration: Item, stream_type: str) -> bool:
+    """Tell whether the reference SDK delivers to a handler: by the exact name, or by a name up to a colon (P2 1.6)."""
+    if registration.method == "transcription.on":
+        names = ["transcription"]
+    else:
+        (given,) = registration.args
+        tags = cast("list[str]", given) if isinstance(given, list) else [cast("str", given)]
+        names = [f"transcription:{tag}" for tag in tags]
+    return any(stream_type == name or stream_type.startswith(f"{name}:") for name in names)
 
 
 def _speech_registrations(items: list[Item], until: int) -> list[Item]:
@@ -381,7 +490,8 @@ def _transcript_value(message: object) -> Json:
     if language is None:
         language = field(said, "transcribeLanguage")
     if language is None:
-        language = cast("str", field(message, "streamType")).partition(":")[2].partition("?")[0] or "auto"
+        name = _canonical(cast("str", field(message, "streamType")))
+        language = name.partition(":")[2].partition("?")[0] or "auto"
     text, start, end = field(said, "text"), field(said, "startTime"), field(said, "endTime")
     more = ("speakerId", "utteranceId", "confidence", "duration", "metadata")
     return {
@@ -392,6 +502,52 @@ def _transcript_value(message: object) -> Json:
         "endTime": 0 if end is None else end,
         **{name: field(said, name) for name in more},
     }
+
+
+def _drops_unusable(items: list[Item], item: Item) -> None:
+    """A transcript without its two fields, or whose data is no object, is not delivered (P2 3.3.3)."""
+    data, said = field(item.cause, "data"), _said(item.cause)
+    is_object = data is None or isinstance(data, dict)
+    if not is_object or not isinstance(field(said, "text"), str) or not isinstance(field(said, "isFinal"), bool):
+        items.remove(item)
+
+
+def _typed_transcript(_: list[Item], item: Item) -> None:
+    """A transcript has typed fields: wrong ones are absent, times are seconds of interims, the language has a name."""
+    if not isinstance(item.value, dict):
+        return
+    value = dict(cast("Json", item.value))
+    said = _said(item.cause)
+    for name, wire in (("audioStart", "startTime"), ("audioEnd", "endTime")):
+        time = value.pop(wire, None)
+        is_told = field(said, wire) is not None
+        is_time = is_told and isinstance(time, int | float) and not isinstance(time, bool) and time < _EPOCH_MILLISECONDS
+        value[name] = cast("float", time) / 1000 if is_time and value.get("isFinal") is False else None
+    for name in ("duration", "metadata"):
+        value.pop(name, None)
+    speaker, confidence = value.get("speakerId"), value.get("confidence")
+    is_label = isinstance(speaker, str | int) and not isinstance(speaker, bool)
+    value["speakerId"] = str(speaker) if is_label and speaker != "<undefined>" else None
+    is_number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
+    value["confidence"] = confidence if is_number else None
+    value["utteranceId"] = value.get("utteranceId") if isinstance(value.get("utteranceId"), str) else None
+    value["language"] = _language_of(value.get("language"), item.cause)
+    item.value = value
+
+
+_EPOCH_MILLISECONDS = 1e12
+"""From here on a time is of the other base (P2 3.6 T6)."""
+
+
+def _language_of(recorded: object, message: object) -> str:
+    """Give the language that is told, or else the next best one, under the name of P2 Appendix A."""
+    language = recorded
+    if not isinstance(language, str) or not language:
+        named = [field(_said(message), key) for key in ("detectedLanguage", "transcribeLanguage")]
+        told = [name for name in named if isinstance(name, str) and name]
+        language = told[0] if told else _canonical(cast("str", field(message, "streamType"))).partition(":")[2]
+    base, dash, region = language.partition("?")[0].partition("-")
+    return fold_language(base) + dash + region
 
 
 def _refuses_what_is_no_text(items: list[Item], item: Item) -> None:
@@ -406,8 +562,44 @@ def _refuses_what_is_no_text(items: list[Item], item: Item) -> None:
     sent = next((other for other in items[place:] if other.dir in ("out", "in", "app")), None)
     if sent is not None and sent.dir == "out" and field(sent.message, "type") == "display_event":
         items.remove(sent)
-    items.insert(place, Item(dir="result", kind="error", step=item.step, api=item.api, method=item.method,
-                             session=item.session, value="TypeError"))  # fmt: skip
+    items.insert(place, _new_error(item, "TypeError"))
+
+
+OWN_MESSAGES = ("tpa_connection_init", "reconnect", "subscription_update", "ownership_release", "ping", "pong")
+"""What only the connection itself sends."""
+
+
+def _raw_message(items: list[Item], item: Item) -> None:
+    """A raw message is an object with a type, which gets the envelope that the cloud wants of every message (P1 0)."""
+    place = items.index(item)
+    (message,) = item.args
+    sent = next(
+        (
+            other
+            for other in items[place:]
+            if other.dir == "out" and other.kind == "text" and other.session == item.session and other.message == message
+        ),
+        None,
+    )
+    kind = field(message, "type")
+    if not isinstance(kind, str) or not kind or kind in OWN_MESSAGES:
+        if sent is not None:
+            items.remove(sent)
+        if not isinstance(kind, str):
+            items.remove(item)  # there is no way to say this
+        else:
+            items.insert(place + 1, _new_error(item, "ValueError"))
+    elif sent is not None:
+        told = next(
+            other for other in reversed(items[:place]) if field(other.message, "type") == "subscription_update"
+        )
+        envelope = {name: field(told.message, name) for name in ("packageName", "sessionId", "timestamp")}
+        sent.message = {**envelope, **cast("Json", message)}
+
+
+def _new_error(call: Item, name: str) -> Item:
+    return Item(dir="result", kind="error", step=call.step, api=call.api, method=call.method, session=call.session,
+                life=call.life, value=name)  # fmt: skip
 
 
 def _coalesced(items: list[Item], item: Item) -> None:
@@ -593,8 +785,7 @@ def _refuses_unparseable(items: list[Item], item: Item) -> None:
                 other.message = {**cast("Json", other.message), "subscriptions": kept}
         if other.method == "transcription.active":
             other.value = False
-    items.insert(place, Item(dir="result", kind="error", step=item.step, api=item.api, method=item.method,
-                             session=item.session, value="ValueError"))  # fmt: skip
+    items.insert(place, _new_error(item, "ValueError"))
 
 
 def _hints_of(items: list[Item], item: Item) -> None:
@@ -702,12 +893,44 @@ SYSTEM_DEFAULTS: Json = {
 """P1 5.3."""
 
 
-def _system_defaults(_: list[Item], item: Item) -> None:
-    """System settings are fields with defaults, under one name for the time zone (P1 5.3)."""
-    told = dict(cast("Json", item.value)) if isinstance(item.value, dict) else {}
-    if "timezone" in told:
-        told.setdefault("userTimezone", told.pop("timezone"))
-    item.value = {**SYSTEM_DEFAULTS, **told}
+def _system_defaults(items: list[Item], item: Item) -> None:
+    """System settings are typed fields with defaults, under one name for the time zone (P1 5.3).
+
+    What cannot be read, or is not told, changes nothing.
+    """
+    earlier = items[: items.index(item)]
+    sources = [told for other in earlier if (told := _told_system(other, item)) is not _SILENT]
+    value = item.value
+    if sources and not isinstance(sources[-1], dict):
+        value = next((told for told in reversed(sources) if isinstance(told, dict)), {})
+    told = dict(cast("Json", value)) if isinstance(value, dict) else {}
+    if told.get("userTimezone") is None and "timezone" in told:
+        told["userTimezone"] = told["timezone"]
+    item.value = {
+        name: told[name] if name in told and _is_alike(told[name], default) else default
+        for name, default in SYSTEM_DEFAULTS.items()
+    }
+
+
+_SILENT = object()
+
+
+def _told_system(item: Item, beside: Item) -> object:
+    """Give the system settings that a message tells; `_SILENT` of messages that could not."""
+    if item.dir != "in" or (item.session, item.life) != (beside.session, beside.life):
+        return _SILENT
+    if is_ack(item):
+        return field(item.message, "mentraosSettings")
+    is_update = field(item.message, "type") == "augmentos_settings_update"
+    return field(item.message, "settings") if is_update else _SILENT
+
+
+def _is_alike(value: object, default: object) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, int):
+        return isinstance(value, int | float)
+    return isinstance(value, str)
 
 
 def _entries(settings: object) -> list[Json]:
@@ -740,6 +963,13 @@ REWRITES: dict[str, Rewrite] = {
     "after_ack": _after_ack,
     "utf8_ids": _utf8_ids,
     "backoff": _backoff,
+    "waits_for_link": _waits_for_link,
+    "shows_again": _shows_again,
+    "unanswered": _unanswered,
+    "raw_message": _raw_message,
+    "drops_unusable": _drops_unusable,
+    "keeps_trying": _keeps_trying,
+    "typed_transcript": _typed_transcript,
     "renamed": _renamed,
     "reconnects": _reconnects,
     "new_socket": _new_socket,

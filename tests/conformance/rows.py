@@ -16,7 +16,7 @@ name, so that it also holds for recordings that nobody has seen. Its keys::
 
 Patterns are subsets: tables match tables with these keys, values match equal values, `"$name"` matches anything but
 the same thing everywhere in a row. Tests of a value: `is_one_of`, `is_none_of`, `is_a` (a JSON type), `is_like` (a
-regular expression), `is_absent`, `is_at_least`, `is_empty` (a list). Rows apply in the order of the file, each to all items.
+regular expression), `is_absent`, `is_at_least`, `is_empty` (a list), `has` (a list with such an element). Rows apply in the order of the file, each to all items.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .recordings import Json
 from .timeline import Item, Timeline, field, is_request
 
 DEVIATIONS = Path(__file__).with_name("deviations.toml")
-_TESTS = ("is_one_of", "is_none_of", "is_a", "is_like", "is_absent", "is_at_least", "is_empty")
+_TESTS = ("is_one_of", "is_none_of", "is_a", "is_like", "is_absent", "is_at_least", "is_empty", "has")
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "null": (),
     "text": (str,),
@@ -82,6 +82,8 @@ def _passes(test: str, argument: object, value: object) -> bool:
         return value not in cast("list[object]", argument)
     if test == "is_like":
         return isinstance(value, str) and re.search(cast("str", argument), value) is not None
+    if test == "has":
+        return isinstance(value, list) and any(matches(argument, item, {}) for item in cast("list[object]", value))
     if test == "is_empty":
         return isinstance(value, list) and (not value) is argument
     if test == "is_at_least":
@@ -293,21 +295,50 @@ class NotYet:
         return any(re.fullmatch(pattern, path) for pattern in self.paths)
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
+class Odd:
+    """A recorded message of or to the real cloud that this SDK need not understand or send."""
+
+    section: str
+    reason: str
+    message: Json
+    """Pattern of it."""
+
+    def covers(self, message: object) -> bool:
+        """Tell whether a message is of this kind."""
+        return matches(self.message, message, {})
+
+
+@attrs.frozen(kw_only=True)
 class Deviations:
     """The whole file."""
 
     rows: tuple[Row, ...]
     not_yet: tuple[NotYet, ...]
+    unreadable: tuple[Odd, ...]
+    """Events that the cloud relays although they cannot be used."""
+    unsent: tuple[Odd, ...]
+    """Messages of other SDKs, or wrong on purpose, that no app of this SDK sends."""
 
     @classmethod
     def load(cls, path: Path = DEVIATIONS) -> Deviations:
         """Read the file. Raises `RowError` or `TypeError` for what it must not hold."""
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        if unknown := set(content) - {"row", "not_yet"}:
+        if unknown := set(content) - {"row", "not_yet", "unreadable", "unsent"}:
             raise RowError(f"{path}: unknown tables {sorted(unknown)}")
-        rows = tuple(Row(**row) for row in content.get("row", []))
-        return cls(rows, tuple(NotYet(**entry) for entry in content.get("not_yet", [])))
+        return cls(
+            rows=tuple(Row(**row) for row in content.get("row", [])),
+            not_yet=tuple(NotYet(**entry) for entry in content.get("not_yet", [])),
+            unreadable=tuple(Odd(**entry) for entry in content.get("unreadable", [])),
+            unsent=tuple(Odd(**entry) for entry in content.get("unsent", [])),
+        )
+
+    def missing_operation(self, name: str) -> str | None:
+        """Give the reason why an operation of the display vectors cannot be checked yet."""
+        for entry in self.not_yet:
+            if any(re.fullmatch(pattern, name) for pattern in entry.operations):
+                return entry.reason
+        return None
 
     def missing(self, items: Sequence[Item]) -> str | None:
         """Give the reason why items cannot be replayed yet."""
