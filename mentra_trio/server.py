@@ -144,10 +144,12 @@ class MiniAppServer:
         return self._asgi
 
     @contextlib.asynccontextmanager
-    async def running(self, *, dev: bool | None = None) -> AsyncGenerator[None, None]:
+    async def running(
+        self, *, dev: bool | None = None, connector: Connector | None = None
+    ) -> AsyncGenerator[None, None]:
         """Run the app's sessions while the block runs; their tasks live in here.
 
-        `dev` overrides what the app was made with.
+        `dev` and `connector` override what the app was made with, for tools and tests that run somebody's app.
 
         Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
         starts them again when the server is back (P1 2.7). It takes at most a few seconds.
@@ -168,7 +170,7 @@ class MiniAppServer:
                     app=self._config,
                     config=config,
                     hosts=self._hosts if dev is None else HostPolicy(self._config.cloud_hosts, dev=dev),
-                    connector=self._connector,
+                    connector=connector or self._connector,
                     limiter=ConnectLimiter(),
                     handler=self._handler,
                     on_stop=lambda: self._stop_handler,
