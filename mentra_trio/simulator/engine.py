@@ -28,6 +28,7 @@ from .agenda import Agenda, Timer
 from .connection import AppConnection, Refusal, admit
 from .faults import Faults, Mode, Quirks, Violation, ViolationsError
 from .forwarder import Line
+from .hardware import SIMULATED_GLASSES
 from .sessions import UserSession
 from .store import Store
 from .tokens import make_token
@@ -43,6 +44,7 @@ _EPOCH = datetime(2026, 6, 27, 10, 0, tzinfo=UTC)
 """When simulated time begins unless the caller brings a clock of its own."""
 _UPGRADE_LIMIT = 10.0
 """Seconds that a connection may take to send its upgrade request."""
+_MOST_VIOLATIONS = 1000
 SHUTDOWN_BUDGET = 5.0
 """Seconds between the 1001 of a cloud that shuts down and its end (P1 3.2)."""
 
@@ -148,7 +150,9 @@ class Cloud:
         return tuple(self._violations)
 
     def report(self, package_name: str, rule: str, text: str) -> None:
-        """Note a violation."""
+        """Note a violation. After the first thousand nobody learns anything from another one."""
+        if len(self._violations) >= _MOST_VIOLATIONS:
+            return
         self._violations.append(Violation(at=trio.current_time(), package_name=package_name, rule=rule, text=text))
 
     # --- people and apps
@@ -158,11 +162,13 @@ class Cloud:
         self.store.install(app)
         return app
 
-    def user(self, user_id: str, *, model: str | None = None) -> User:
-        """Look a wearer up, or make one. `model` names the glasses that the wearer prefers."""
-        stored = self.store.user(user_id)
-        if model is not None:
-            stored.model = model
+    def user(self, user_id: str, *, model: str | None = SIMULATED_GLASSES) -> User:
+        """Look a wearer up, or make one.
+
+        `model` names the glasses that a new wearer prefers, which count as connected; `None` is a wearer without. Of
+        a wearer who is known it changes nothing.
+        """
+        stored = self.store.user(user_id, model=model)
         return self._users.setdefault(stored.user_id, User(self, stored))
 
     def app_token(self, package_name: str) -> str:

@@ -63,6 +63,6 @@ class Store:
         """Register an app, or register it anew."""
         self.apps[app.package_name] = app
 
-    def user(self, user_id: str) -> StoredUser:
-        """Look a wearer up; make one that is new."""
-        return self._users.setdefault(user_id.lower(), StoredUser(user_id.lower()))
+    def user(self, user_id: str, *, model: str | None = None) -> StoredUser:
+        """Look a wearer up; make one that is new, with these glasses."""
+        return self._users.setdefault(user_id.lower(), StoredUser(user_id.lower(), model))

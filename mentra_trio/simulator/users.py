@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import attrs
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .sessions import UserSession
     from .store import StoredUser  # noqa: TC004 - a cycle, and nobody evaluates it
 
+_LOG = 10_000
+"""Messages of the phone that are kept."""
 _SAYING = 0.15
 """Seconds between two interims of a sentence."""
 
@@ -42,7 +45,7 @@ class Phone:
     """One connection of a phone: it passes displays on to the glasses, and keeps what it got."""
 
     _glasses: Glasses
-    _log: list[PhoneMessage]
+    _log: deque[PhoneMessage]
 
     def receive(self, message: JsonObject) -> None:
         """Take a message of the cloud."""
@@ -64,7 +67,7 @@ class User:
     """What the database holds about the wearer."""
     glasses: Glasses = attrs.field(init=False, repr=False)
     """What the wearer sees."""
-    _log: list[PhoneMessage] = attrs.field(factory=list[PhoneMessage], init=False, repr=False)
+    _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
     _phone: Phone | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -77,7 +80,7 @@ class User:
 
     @property
     def phone_log(self) -> tuple[PhoneMessage, ...]:
-        """Everything that the phone got, oldest first."""
+        """What the phone got, oldest first; the last ten thousand messages."""
         return tuple(self._log)
 
     # --- the phone
@@ -260,7 +263,11 @@ class User:
 
         Returns `False` when the cloud took it for too many posts in one second.
         """
-        return self._session().device_posted(state)
+        is_taken = self._session().device_posted(state)
+        model = state.get("modelName")
+        if is_taken and isinstance(model, str):
+            self.glasses.model = model
+        return is_taken
 
     def change_settings(self, package_name: str, values: Mapping[str, object]) -> None:
         """Change settings of an app. It learns that on its socket, and then by HTTP once more (P1 5.1)."""
@@ -285,7 +292,7 @@ class User:
             return
         model = values.get("default_wearable")
         if isinstance(model, str):
-            self.stored.model = model
+            self.stored.model = self.glasses.model = model
             session.change_device({"modelName": model})
             # The cloud tells it a second time (P2 6.5).
             session.tell_capabilities()

@@ -1,13 +1,16 @@
 """One socket: upgrade, frames, sizes, life signs, strictness (P1 2.1, 2.5, 2.8, 2.11, A12)."""
 
+from collections.abc import Sequence
+
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
 from mentra_trio.errors import ConnectFailedError
-from mentra_trio.simulator import AppState, Cloud, Mode, ViolationsError
+from mentra_trio.simulator import AppConnection, AppState, Cloud, Mode, ViolationsError
 
-from .apps import ALPHA, BETA, USER, headers, settle, world
+from .apps import ALPHA, BETA, KEYS, USER, headers, settle, world
 
 
 async def test_p1_2_1_both_paths_are_the_same(autojump_clock: MockClock) -> None:
@@ -168,6 +171,63 @@ async def test_p1_4_2_subscriptions_that_are_no_list_close_with_1008(
         assert socket.last()["code"] == "MALFORMED_MESSAGE"
         assert socket.last()["message"] == f"Invalid subscription type: {text}"
         assert socket.end == (1008, f"Invalid subscription type: {text}")
+
+
+@attrs.define(eq=False)
+class QuietTransport:
+    """A peer that says only what the test says, and never answers a ping."""
+
+    pings: list[float] = attrs.field(factory=list[float])
+    said: trio.MemoryReceiveChannel[str] | None = None
+
+    async def receive(self) -> Sequence[str | bytes]:
+        if self.said is None:
+            await trio.sleep_forever()
+            raise AssertionError
+        return [await self.said.receive()]
+
+    async def send(self, message: str | bytes) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def ping(self) -> None:
+        self.pings.append(trio.current_time())
+        await trio.sleep_forever()
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_p1_2_8_an_attached_socket_is_pinged_every_ten_seconds_and_never_closed_for_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with world() as here, trio.open_nursery() as nursery:
+        nursery.start_soon(here.user.start, ALPHA)
+        await trio.sleep(1)
+        say, said = trio.open_memory_channel[str](1)
+        transport = QuietTransport(said=said)
+        connection = here.cloud.upgrade("/ws/miniapp", headers())
+        assert isinstance(connection, AppConnection)
+        nursery.start_soon(connection.serve, transport)
+        await trio.sleep(4)
+        await say.send(f'{{"type":"tpa_connection_init","packageName":"{ALPHA}","apiKey":"{KEYS[ALPHA]}"}}')
+        await trio.sleep(145)
+
+        assert transport.pings == [float(at) for at in range(15, 150, 10)]
+        assert not connection.ended.is_set()
+        nursery.cancel_scope.cancel()
+
+
+async def test_p1_2_8_a_socket_without_an_init_is_pinged_after_a_hundred_silent_seconds(
+    autojump_clock: MockClock,
+) -> None:
+    async with world() as here, trio.open_nursery() as nursery:
+        transport = QuietTransport()
+        connection = here.cloud.upgrade("/ws/miniapp", headers())
+        assert isinstance(connection, AppConnection)
+        nursery.start_soon(connection.serve, transport)
+        await connection.ended.wait()
+
+        assert (transport.pings, trio.current_time()) == ([100.0], 116.0)
 
 
 # --- strict mode (P1 A12)

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from mentra_trio.simulator import AppState, InstalledApp
+from mentra_trio.simulator import AppState, Cloud, InstalledApp
 from mentra_trio.simulator.hardware import MODELS, capabilities, lacks
 
 from .apps import ALPHA, BETA, USER, Json, Socket, session_id, settle, world
@@ -235,3 +235,26 @@ async def test_system_settings_are_stored_while_the_phone_is_away(autojump_clock
         await trio.lowlevel.checkpoint()
 
         assert here.user.stored.system_settings == {"brightness": 7}
+
+
+def test_a_new_wearer_has_simulated_glasses() -> None:
+    async def look() -> None:
+        cloud = Cloud()
+        user = cloud.user("Ana@Example.com")
+        assert (user.user_id, user.stored.model) == ("ana@example.com", "Simulated Glasses")
+        assert cloud.user("ana@example.com", model="Mentra Live") is user
+        assert user.stored.model == "Simulated Glasses"
+        assert cloud.user("bob@example.com", model=None).stored.model is None
+        await trio.lowlevel.checkpoint()
+
+    trio.run(look)
+
+
+async def test_another_model_fits_another_number_of_lines(autojump_clock: MockClock) -> None:
+    async with world(model="Vuzix Z100") as here:
+        socket = await here.start()
+        await trio.sleep(3)
+        here.user.update_device(modelName="Even Realities G1")
+        await socket.show("\n".join("1234567"))
+
+        assert here.user.glasses.lines == ("1", "2", "3", "4", "5")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Awaitable
+from functools import partial
 
 import pytest
 import trio
@@ -543,6 +544,21 @@ async def test_a_session_request_may_come_out_of_the_blue(autojump_clock: MockCl
         await second.init()
 
         assert second.types() == ["tpa_connection_ack", "device_state_update"]
+
+
+async def test_p1_a10_a_stop_and_a_start_may_come_back_to_back(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        first = await here.start()
+        app = here.user.app(ALPHA)
+        assert app is not None
+        here.nursery.start_soon(partial(app.resurrect, stop_first=True))
+        await settle()
+        assert here.webhooks.kinds()[1:] == [(0.0, "stop_request"), (0.0, "session_request")]
+        second = await here.open()
+        await second.init()
+
+        assert second.types() == ["tpa_connection_ack", "device_state_update"]
+        assert first.end is None
 
 
 async def test_p1_1_6_two_clouds_share_a_database_and_are_told_apart_by_host(autojump_clock: MockClock) -> None:
