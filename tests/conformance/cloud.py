@@ -110,7 +110,7 @@ class Socket:
                     self._note("cut", None)
                 return
             try:
-                self._protocol.receive_data(data)
+                self._protocol.receive_data(bytes(data))
                 events = list(self._protocol.events())
             except RemoteProtocolError as error:
                 self._note("garbage", str(error))

@@ -49,15 +49,20 @@ class MismatchError(AssertionError):
 
 
 def replay(timeline: Timeline) -> None:
-    """Replay a timeline, which has to have this SDK's rows applied. Raises `MismatchError` at the first difference."""
+    """Replay a timeline, which has to have this SDK's rows applied.
 
-    async def main() -> MismatchError | None:
+    Raises:
+        MismatchError: at the first difference.
+        UnmappedCallError: a call or property has no counterpart.
+    """
+
+    async def main() -> Exception | None:
         with trio.fail_after(LONGEST):
             return await _Replay(timeline).run()
 
-    mismatch = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-    if mismatch is not None:
-        raise mismatch
+    failure = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    if failure is not None:
+        raise failure
 
 
 @attrs.define(eq=False)
@@ -93,23 +98,23 @@ class _Replay:
             if item.dir == "app" and item.is_before_ack and not item.is_never:
                 self._early.setdefault(session_key(item), []).append(item)
 
-    async def run(self) -> MismatchError | None:
-        """Play everything; return the first difference, if there is one."""
-        mismatch = None
+    async def run(self) -> Exception | None:
+        """Play everything; return what is wrong, if anything is."""
+        failure: Exception | None = None
         async with trio.open_nursery() as self._nursery:
             self.cloud = FakeCloud(self._nursery, self.changed, _fates(self.items))
             self.app = App(self._nursery, self.changed, self._create, self._stop)
             self._moment = trio.current_time()
             try:
                 await self._play_all()
-            except MismatchError as error:
-                mismatch = error
+            except (MismatchError, UnmappedCallError) as error:
+                failure = error
             self.app.finish()
             self._stopping.set()
             if self.app.server is not None:
                 await self._stopped.wait()
             self._nursery.cancel_scope.cancel()
-        return mismatch
+        return failure
 
     async def _play_all(self) -> None:
         last: Item | None = None
@@ -142,8 +147,12 @@ class _Replay:
     # The app server
 
     async def _create(self, item: Item) -> MiniAppServer:
+        identity = cast("dict[str, str]", item.kwargs)
+        if more := set(identity) - {"package_name", "api_key"}:
+            raise UnmappedCallError(f"the server's options {sorted(more)} have no counterpart in the tables")
         server = MiniAppServer(
-            **cast("dict[str, str]", item.kwargs),  # the options that need another type are not mapped yet
+            identity.get("package_name"),
+            identity.get("api_key"),
             dev=True,
             connector=WebSocketConnector(self.cloud.dial),
         )
@@ -421,11 +430,11 @@ class _Replay:
         low, high = _window(item)
         base = self._moment
         with trio.move_on_at(base + high + EPSILON):
-            while not source():
-                if item.is_optional:
-                    return None
+            while not source() and not (item.is_optional and item.window is None):
                 await self.changed.park()
         waiting = source()
+        if not waiting and item.is_optional:
+            return None
         if not waiting:
             self._fail(item, f"did not happen within {high:.2f} s{self._instead()}")
         if item.is_optional and accepts is not None and not accepts(waiting[0]):

@@ -287,7 +287,7 @@ def _shows_again(items: list[Item], item: Item) -> None:
         place, told = found
         session = field(told.message, "sessionId")
         message = {**cast("Json", shown.message), "sessionId": session}
-        items.insert(place, _copy(shown, conn=item.conn, message=message, is_optional=True, window=None))
+        items.insert(place, _copy(shown, conn=item.conn, message=message, is_optional=True, window=(0.0, 0.45)))
 
 
 def _unanswered(items: list[Item], item: Item) -> None:
@@ -720,7 +720,7 @@ def _newest_of_burst(items: list[Item], item: Item) -> None:
         if other.dir in ("in", "app"):
             return
         if other.kind == "text" and other.conn == item.conn and field(other.message, "type") == "display_event":
-            item.is_optional = True
+            item.is_optional, item.window = True, None
             return
 
 

@@ -75,6 +75,11 @@ def matches(pattern: object, value: object, variables: Variables) -> bool:
     return pattern == value
 
 
+def fits(pattern: Json, item: Item, variables: Variables) -> bool:
+    """Tell whether an item fits a pattern of its fields."""
+    return all(matches(inner, getattr(item, name), variables) for name, inner in pattern.items())
+
+
 def _passes(test: str, argument: object, value: object) -> bool:
     if test == "is_one_of":
         return value in cast("list[object]", argument)
@@ -146,7 +151,7 @@ class Row:
     def _bindings(self, items: Sequence[Item], place: int) -> Variables | None:
         """Bind the variables if the row is about this item."""
         variables: Variables = {}
-        if not matches(self.step, items[place].facts(), variables):
+        if not fits(self.step, items[place], variables):
             return None
         for number, condition in enumerate(self._conditions()):
             until = self.until if number == 0 else None
@@ -189,12 +194,11 @@ class Row:
 def _holds(condition: Json, until: Json | None, earlier: Sequence[Item], variables: Variables) -> bool:
     """Tell whether there is such an item, and bind its variables."""
     for item in reversed(earlier):
-        facts = item.facts()
         bound = dict(variables)
-        if matches(condition, facts, bound):
+        if fits(condition, item, bound):
             variables.update(bound)
             return True
-        if until is not None and matches(until, facts, dict(variables)):
+        if until is not None and fits(until, item, dict(variables)):
             return False
     return False
 

@@ -44,7 +44,7 @@ class Item:
     window: tuple[float, float] | None = None
     """Seconds since the item before in which this one has to come, where a row says so."""
     is_optional: bool = False
-    """Whether a row allows it to be absent."""
+    """Whether a row allows it to be absent. It is only waited for when it has a window."""
     message: object = None
     raw: str | None = None
     api: int | None = None
@@ -81,10 +81,6 @@ class Item:
     """Of events: the recorded handler raises."""
     is_inside_handler: bool = False
     """Of calls: a recorded handler makes it."""
-
-    def facts(self) -> Json:
-        """Give the fields for rows to match."""
-        return attrs.asdict(self, recurse=False)
 
 
 @attrs.frozen(kw_only=True)
