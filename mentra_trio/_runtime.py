@@ -75,6 +75,7 @@ from ._wire.outbound import (
     Command,
     ConnectionInit,
     Envelope,
+    Family,
     JsonPing,
     JsonPong,
     OwnershipRelease,
@@ -108,6 +109,8 @@ SETTINGS_KEY = "settings"
 RAW_MESSAGES_KEY = "raw messages"
 CLOSE_REASON = "Client disconnect"
 """What MentraOS's own SDK says when it closes (P1 2.9)."""
+_PARK_MARGIN = 0.25
+"""Seconds that the word of the cloud that a park is over may be late; it tells why, which our clock cannot."""
 _NAMES_REMEMBERED = 256
 """Parsed stream names kept by a session: more than a session has, few enough for a cloud that makes names up."""
 
@@ -261,6 +264,8 @@ class LinkRuntime:
     _release: str | None = attrs.field(init=False, default=None)
     """Reason of the `ownership_release` that goes out before the socket is closed."""
     _down_since: float | None = attrs.field(init=False, default=None)
+    _queued: dict[trio.CancelScope, Family] = attrs.field(init=False, factory=dict[trio.CancelScope, Family])
+    """Requests that the writer has not taken; cancelling the scope takes one back."""
     _told: tuple[str, ...] | None = attrs.field(init=False, default=None)
     """The list of subscriptions that was sent last; every ack asks for it again (P1 4.2)."""
     _warned: set[str] = attrs.field(init=False, factory=set[str])
@@ -318,7 +323,12 @@ class LinkRuntime:
     async def call(self, request: Request[R]) -> R:
         """See `Link.call`."""
         with self._pending.expect(request) as waiter:
-            await self._outbox.send(request, on_written=waiter.mark_written)
+            with trio.CancelScope() as queued:
+                self._queued[queued] = request.family
+                try:
+                    await self._outbox.send(request, on_written=waiter.mark_written, until_taken=True)
+                finally:
+                    del self._queued[queued]
             await waiter.wait_written()
             with trio.move_on_after(request.LIMIT):
                 return await waiter.result()
@@ -657,10 +667,13 @@ class LinkRuntime:
                     log.info("[%s] parked for up to %.0f s", self.run_id, seconds)
                     self._outbox.close_gate()
                     self._link_state.set(LinkState.PARKED)
-                    socket.reading.deadline = trio.current_time() + seconds
+                    socket.reading.deadline = trio.current_time() + seconds + _PARK_MARGIN
                     socket.alive.set()
                 case FailCalls(families, error):
                     failed = self._pending.fail(families, partial(CloudRefusedError, error.code, error.text))
+                    for queued, family in self._queued.items():
+                        if family in families:
+                            queued.cancel(reason="the request has failed before it was sent")
                     log.warning("[%s] the cloud refused a request with %s (%d failed)", self.run_id, error.code, failed)
                 case Log(text):
                     log.info("[%s] %s", self.run_id, text)

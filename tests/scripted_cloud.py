@@ -45,6 +45,8 @@ HOST = "api.mentra.glass"
 OTHER_HOST = "franceapi.mentra.glass"
 CLOSED_BY_APP = (1000, "Client disconnect")
 HUNG_UP = (1006, "")
+_PATIENCE = 1000.0
+"""Seconds of virtual time after which a test has waited in vain."""
 
 
 class Choosing(Random):
@@ -199,7 +201,9 @@ class CloudSocket:
     async def next(self) -> Json:
         """Wait for the next message that is not a ping."""
         try:
-            return await self._unread.receive()
+            # Without a limit, pings would let the virtual clock run for ever.
+            with trio.fail_after(_PATIENCE):
+                return await self._unread.receive()
         except trio.EndOfChannel:
             raise AssertionError(f"no further message: the connection ended with {self._end}") from None
 
@@ -239,7 +243,8 @@ class CloudSocket:
 
     async def wait_closed(self) -> tuple[int, str]:
         """Wait for the end of the connection: the app's close code and reason, 1006 without a close frame."""
-        await self._ended.wait()
+        with trio.fail_after(_PATIENCE):
+            await self._ended.wait()
         assert self._end is not None
         return self._end
 
@@ -304,7 +309,8 @@ class ScriptedCloud:
 
     async def accept(self) -> CloudSocket:
         """Wait for the next WebSocket."""
-        return await self._arrived.receive()
+        with trio.fail_after(_PATIENCE):
+            return await self._arrived.receive()
 
     async def _dial(self, url: CloudUrl) -> trio.abc.Stream:
         self.dials.append((trio.current_time(), url))

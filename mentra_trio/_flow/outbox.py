@@ -188,7 +188,7 @@ class Outbox(Generic[C]):
         state.pending = _Post(item, posted_at, math.inf if lifetime is None else now + lifetime)
         self._writer.unpark_all()
 
-    async def send(self, item: C, *, on_written: Callable[[], None] | None = None) -> None:
+    async def send(self, item: C, *, on_written: Callable[[], None] | None = None, until_taken: bool = False) -> None:
         """Queue `item`. Return after a checkpoint; with a closed gate, when the writer took the item.
 
         A call that is cancelled has not sent anything: its item never enters the queue, or is taken back.
@@ -196,6 +196,7 @@ class Outbox(Generic[C]):
         Args:
             item: what to send.
             on_written: called, in the writer's task, when the item was written. Must not raise.
+            until_taken: wait for the writer with an open gate too, so that cancelling takes the item back.
 
         Raises:
             LinkDownError: the queue is full; raised at once.
@@ -207,7 +208,7 @@ class Outbox(Generic[C]):
         if len(self._queue) >= self.capacity:
             self._refused += 1
             raise LinkDownError(self.capacity)
-        entry = _Entry(item, on_written, None if self._is_open else trio.Event())
+        entry = _Entry(item, on_written, None if self._is_open and not until_taken else trio.Event())
         self._queue.append(entry)
         self._writer.unpark_all()
         if entry.released is None:

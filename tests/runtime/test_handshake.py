@@ -234,7 +234,7 @@ async def test_a_silent_host_ends_a_start_after_4_s(autojump_clock: MockClock) -
     assert trio.current_time() == 4
 
 
-@pytest.mark.parametrize("status", [401, 404, 500, 503])
+@pytest.mark.parametrize("status", [404, 500, 503])
 async def test_a_refused_upgrade_ends_a_start(autojump_clock: MockClock, status: int) -> None:
     async with open_cloud() as cloud:
         cloud.status = status
@@ -243,6 +243,16 @@ async def test_a_refused_upgrade_ends_a_start(autojump_clock: MockClock, status:
 
     assert isinstance(runtime.error, ConnectFailedError)
     assert runtime.error.status == status
+
+
+async def test_a_401_at_the_upgrade_is_a_refusal(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud:
+        cloud.status = 401
+        async with open_link(cloud) as runtime:
+            await runtime.over.wait()
+
+    assert isinstance(runtime.error, HandshakeError)
+    assert runtime.error.code == "401"
 
 
 @pytest.mark.parametrize("name", ["tpa_connection_error", "connection_error"])

@@ -1,0 +1,184 @@
+"""What the cloud is told to send: one full list, after every ack and after every burst of changes (P1 4)."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from mentra_trio._wire.streams import parse_stream
+from tests.scripted_cloud import CloudSocket, connected, open_cloud, open_link
+
+
+async def told(socket: CloudSocket) -> list[str]:
+    message = await socket.expect("subscription_update")
+    subscriptions: list[str] = message["subscriptions"]
+    return subscriptions
+
+
+async def test_the_system_settings_are_always_in_the_list(autojump_clock: MockClock) -> None:
+    """Without them the cloud tells no change of the time zone (P1 5.3)."""
+    async with open_cloud() as cloud, open_link(cloud):
+        socket = await cloud.accept()
+        message = await socket.handshake()
+
+    assert message["subscriptions"] == ["augmentos:*"]
+    assert {"packageName", "sessionId", "timestamp"} < set(message)
+
+
+async def test_opening_a_stream_sends_the_full_list(autojump_clock: MockClock) -> None:
+    async with connected() as link, link.session.transcription.stream("en"):
+        assert await told(link.socket) == ["transcription:en-US", "augmentos:*"]
+        async with link.session.mic.stream():
+            assert await told(link.socket) == ["transcription:en-US", "audio_chunk", "augmentos:*"]
+
+
+async def test_closing_a_stream_sends_the_list_without_it(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        async with link.session.mic.stream():
+            assert await told(link.socket) == ["audio_chunk", "augmentos:*"]
+
+        assert await told(link.socket) == ["augmentos:*"]
+
+
+async def test_a_burst_of_changes_is_one_message(autojump_clock: MockClock) -> None:
+    """Each one wakes the phone (P1 4.2)."""
+    async with connected() as link, contextlib.AsyncExitStack() as stack:
+        streams = [link.session.transcription.stream(language) for language in ("en", "de", "fr", "ja")]
+        for stream in streams:
+            aiter(stream)  # opens it, without a checkpoint
+            stack.callback(stream.close)
+
+        assert await told(link.socket) == [f"transcription:{tag}" for tag in ("en-US", "de-DE", "fr-FR", "ja-JP")] + [
+            "augmentos:*"
+        ]
+        await wait_all_tasks_blocked()
+        assert link.socket.unread() == []
+
+
+async def test_a_change_that_is_taken_back_at_once_is_no_message_of_its_own(autojump_clock: MockClock) -> None:
+    async with connected() as link, link.session.mic.stream():
+        await told(link.socket)
+        async with link.session.mic.stream():
+            await trio.sleep(1)
+        await trio.sleep(1)
+
+        assert link.socket.unread() == []
+
+
+async def test_streams_without_a_subscription_change_nothing(autojump_clock: MockClock) -> None:
+    async with connected() as link, link.session.raw.messages(), link.session.settings.stream():
+        await trio.sleep(1)
+
+        assert link.socket.unread() == []
+
+
+async def test_the_full_list_follows_every_ack(autojump_clock: MockClock) -> None:
+    """Also when the cloud says that it has it (P1 4.2)."""
+    async with connected() as link, link.session.device.buttons.stream():
+        await told(link.socket)
+        socket = link.socket
+        for _ in range(3):
+            await socket.cut()
+            socket = await link.cloud.accept()
+            await socket.open()
+            await socket.ack(subscriptions=["button_press", "augmentos:*"])
+            assert await told(socket) == ["button_press", "augmentos:*"]
+
+
+async def test_changes_while_the_link_is_down_converge(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await link.socket.cut()
+        socket = await link.cloud.accept()
+        await socket.open()
+        async with link.session.mic.stream():
+            await trio.sleep(1)
+        async with link.session.device.head.stream():
+            await trio.sleep(1)
+            assert socket.unread() == []
+            await socket.ack()
+            assert await told(socket) == ["head_position", "augmentos:*"]
+            await wait_all_tasks_blocked()
+            assert socket.unread() == []
+
+
+async def test_changes_in_the_middle_of_a_write_follow_it(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        link.socket.line.block()
+        async with link.session.mic.stream():
+            await wait_all_tasks_blocked()
+            async with link.session.device.head.stream():
+                await wait_all_tasks_blocked()
+                link.socket.line.unblock()
+                assert await told(link.socket) == ["audio_chunk", "augmentos:*"]
+                assert await told(link.socket) == ["audio_chunk", "head_position", "augmentos:*"]
+
+
+async def test_a_list_that_was_lost_with_its_socket_is_sent_on_the_next(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        link.socket.line.block()
+        async with link.session.mic.stream():
+            await wait_all_tasks_blocked()
+            await link.socket.cut()
+            socket = await link.cloud.accept()
+            await socket.open()
+            await socket.ack()
+
+            assert await told(socket) == ["audio_chunk", "augmentos:*"]
+
+
+async def test_hints_of_one_language_are_united(autojump_clock: MockClock) -> None:
+    """One string a language: of several, only the first would be used (P2 3.6, T9)."""
+    async with connected() as link, link.session.transcription.stream("en", hints=["ja"]):
+        assert await told(link.socket) == ["transcription:en-US?hints=ja", "augmentos:*"]
+        async with link.session.transcription.stream("en", hints=["fr", "de"]):
+            assert await told(link.socket) == ["transcription:en-US?hints=de%2Cfr%2Cja", "augmentos:*"]
+        assert await told(link.socket) == ["transcription:en-US?hints=ja", "augmentos:*"]
+
+
+async def test_streams_of_several_languages_name_each_once(autojump_clock: MockClock) -> None:
+    async with connected() as link, link.session.transcription.stream("en", "EN-us", "de_DE", "auto"):
+        assert await told(link.socket) == [
+            "transcription:en-US",
+            "transcription:de-DE",
+            "transcription:auto",
+            "augmentos:*",
+        ]
+
+
+async def test_every_name_that_is_sent_can_be_parsed_by_the_cloud(autojump_clock: MockClock) -> None:
+    """One that cannot stops the speech of the wearer's other apps (P2 1.4.3)."""
+    async with connected() as link, contextlib.AsyncExitStack() as stack:
+        for tags in (("en",), ("zh-Hans-CN",), ("es-419",), ("pt_BR",), ("auto",), ("fil",)):
+            await stack.enter_async_context(link.session.transcription.stream(*tags, hints=["he", "zh-TW"]))
+        await stack.enter_async_context(link.session.raw.stream("touch_event:double_tap"))
+        await trio.sleep(1)
+        names = link.socket.unread()[-1]["subscriptions"]
+
+        assert len(names) == 8
+        assert all(parse_stream(name) is not None for name in names)
+
+
+@pytest.mark.parametrize("ending", ["end", "stopped"])
+async def test_the_end_of_a_session_takes_no_subscription_back(autojump_clock: MockClock, ending: str) -> None:
+    """They belong to the app, which may be started again at once; an empty list would be told as a change."""
+
+    @contextlib.asynccontextmanager
+    async def streams() -> AsyncGenerator[None, None]:
+        async with link.session.mic.stream(), link.session.transcription.stream():
+            yield
+
+    async with connected() as link:
+        async with streams():
+            await wait_all_tasks_blocked()
+            assert link.socket.unread()
+            if ending == "end":
+                await link.session.end()
+            else:
+                await link.socket.send("app_stopped")
+                await link.runtime.over.wait()
+            await trio.sleep(1)
+        await trio.sleep(1)
+
+        assert link.socket.unread() == []
