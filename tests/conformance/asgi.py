@@ -39,9 +39,7 @@ class Answer:
             return self.body.decode()
 
 
-async def call(
-    application: Application, *, method: str, target: str, headers: dict[str, str], body: bytes
-) -> Answer:
+async def call(application: Application, *, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
     """Make one request."""
     path, _, query = target.partition("?")
     given = {"host": "app.example.com", "content-length": str(len(body)), **headers}

@@ -9,9 +9,9 @@ from __future__ import annotations
 import copy
 import enum
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 import trio
@@ -21,8 +21,11 @@ from mentra_trio._flow import EventStream
 from mentra_trio.models import AudioChunk, LinkState, StopKind, StopReason
 
 from .marks import binary, snake_keys
-from .recordings import Json
+from .recordings import as_object
 from .timeline import Item
+
+if TYPE_CHECKING:
+    from .recordings import Json
 
 T = TypeVar("T")
 
@@ -213,10 +216,11 @@ class App:
 
 def argument(recorded: object) -> object:
     """Make an argument of what was recorded for it."""
-    if isinstance(recorded, dict) and "$repeat" in recorded:
-        text, count = cast("tuple[str, int]", recorded["$repeat"])
-        return text * count
-    return recorded
+    repeated = (as_object(recorded) or {}).get("$repeat")
+    if repeated is None:
+        return recorded
+    text, count = cast("tuple[str, int]", repeated)
+    return text * count
 
 
 IGNORED = object()
@@ -234,7 +238,7 @@ def describe(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): describe(inner) for key, inner in cast("Mapping[object, object]", value).items()}
     if isinstance(value, list | tuple):
-        return [describe(inner) for inner in cast("list[object]", list(value))]
+        return [describe(inner) for inner in cast("Sequence[object]", value)]
     if attrs.has(type(value)):
         fields: Json = attrs.asdict(cast("attrs.AttrsInstance", value), recurse=False)
         return {name: describe(inner) for name, inner in fields.items()}
@@ -456,6 +460,7 @@ CALLS: dict[str, Call] = {
 }
 """How a recorded call is made here."""
 
+
 def _is_open(app: App, item: Item, name: str) -> bool:
     return any(stream.name.startswith(name) for stream in app.session(item).statistics().streams.open)
 
@@ -486,9 +491,10 @@ _WITH_MORE = ("transcription.", "device.", "mic.on_", "on_stop")
 
 def _without_nothing(value: object) -> object:
     """Leave out what says "no": an ability that is not named is not there (P2 6.4)."""
-    if isinstance(value, dict):
-        kept = {name: _without_nothing(inner) for name, inner in cast("Json", value).items()}
-        return {name: inner for name, inner in kept.items() if inner not in (None, False, [], {})}
+    if (table := as_object(value)) is not None:
+        kept = {name: _without_nothing(inner) for name, inner in table.items()}
+        nothing: tuple[object, ...] = (None, False, [], {})
+        return {name: inner for name, inner in kept.items() if inner not in nothing}
     if isinstance(value, list):
         return [_without_nothing(inner) for inner in cast("list[object]", value)]
     return value
@@ -501,9 +507,9 @@ def comparable(item: Item, value: object) -> tuple[object, object]:
     expected = snake_keys(item.value)
     if (item.method or "").endswith(("capabilities", "on_capabilities_change")):
         return _without_nothing(expected), _without_nothing(value)
-    if isinstance(expected, dict) and isinstance(value, dict) and (item.method or "").startswith(_WITH_MORE):
-        fields = cast("Json", value)
-        return expected, {name: fields.get(name) for name in cast("Json", expected)}
+    wanted, given = as_object(expected), as_object(value)
+    if wanted is not None and given is not None and (item.method or "").startswith(_WITH_MORE):
+        return wanted, {name: given.get(name) for name in wanted}
     return expected, value
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import struct
 from collections import deque
-from collections.abc import Callable
-from typing import cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
 
 import attrs
 import trio
@@ -31,9 +31,14 @@ from wsproto.events import (
 )
 from wsproto.utilities import RemoteProtocolError
 
-from mentra_trio._net.transport import CloudUrl
 from .marks import CLOUD_HOST, binary
-from .recordings import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mentra_trio._net.transport import CloudUrl
+
+    from .recordings import Json
 
 JSON_PING = '{"type":"ping"}'
 
@@ -156,7 +161,7 @@ class Socket:
 
     async def _closed(self, event: CloseConnection) -> None:
         """The SDK closes, or answers our close frame."""
-        code = None if event.code == 1005 else int(event.code)  # noqa: PLR2004  (means: without a code)
+        code = None if event.code == 1005 else int(event.code)
         if not self.has_cut or self._echo_is_news:
             self._note("close", {"code": code, "reason": event.reason or ""})
         if not self.has_cut:
@@ -181,10 +186,9 @@ class Socket:
 
     async def _write(self, data: bytes) -> None:
         async with self._writing:
-            try:
+            # The SDK may have gone away: a frame that comes too late is lost on a real network, too.
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await self.stream.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass  # the SDK went away; a frame that comes too late is lost on a real network, too
 
     async def send_text(self, text: str) -> None:
         """Send a text frame, even after a close frame of the SDK."""
@@ -200,7 +204,7 @@ class Socket:
 
     async def send_frame(self, *, opcode: int, payload: bytes, is_last: bool = True) -> None:
         """Send one frame as it is, allowed or not."""
-        if opcode == 8:  # noqa: PLR2004  (close)
+        if opcode == 8:
             self._echo_is_news = self.has_cut = True
         head = bytes([(0x80 if is_last else 0) | opcode])
         if len(payload) < 126:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from mentra_trio._wire.streams import parse_stream
 
-from .recordings import Json
+if TYPE_CHECKING:
+    from .recordings import Json
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _ID_MARK = re.compile(r"<id:\d+>")
@@ -35,7 +36,7 @@ class Comparison:
 
     def differences(self, expected: object, actual: object, path: str = "") -> list[str]:
         """List what differs, one line a place."""
-        if expected in ABSENT if isinstance(expected, str | None) else False:
+        if isinstance(expected, str | None) and expected in ABSENT:
             return [] if actual in ABSENT else [f"{path}: expected nothing, got {actual!r}"]
         if isinstance(expected, dict):
             if not isinstance(actual, dict):
@@ -48,10 +49,8 @@ class Comparison:
             return self._lists(cast("list[object]", expected), actual, path)
         if isinstance(expected, str):
             return [] if self._is_text(expected, actual) else [f"{path}: expected {expected!r}, got {actual!r}"]
-        if isinstance(expected, bool) or isinstance(actual, bool):
-            same = expected is actual
-        else:
-            same = expected == actual  # 1 and 1.0 are the same number
+        # 1 and 1.0 are the same number, but true is none.
+        same = expected == actual and isinstance(expected, bool) is isinstance(actual, bool)
         return [] if same else [f"{path}: expected {expected!r}, got {actual!r}"]
 
     def known(self, value: object) -> object:
@@ -114,9 +113,7 @@ def subscription_set(names: object) -> frozenset[str] | None:
     """Give what a subscription list means: a set, without the system settings, which this SDK always subscribes."""
     if not isinstance(names, list):
         return None
-    return frozenset(
-        _canonical(name) for name in cast("list[object]", names) if not str(name).startswith("augmentos:")
-    )
+    return frozenset(_canonical(name) for name in cast("list[object]", names) if not str(name).startswith("augmentos:"))
 
 
 def _canonical(name: object) -> str:
@@ -144,8 +141,7 @@ def snake_keys(value: object) -> object:
     """Convert all field names inside a recorded value."""
     if isinstance(value, dict):
         return {
-            key if key.startswith("$") else snake(key): snake_keys(item)
-            for key, item in cast("Json", value).items()
+            key if key.startswith("$") else snake(key): snake_keys(item) for key, item in cast("Json", value).items()
         }
     if isinstance(value, list):
         return [snake_keys(item) for item in cast("list[object]", value)]

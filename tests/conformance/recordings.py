@@ -12,6 +12,12 @@ import attrs
 Json = dict[str, object]
 """A JSON object; its values are `object` until someone looks."""
 
+
+def as_object(value: object) -> Json | None:
+    """Give a JSON value if it is an object."""
+    return cast("Json", value) if isinstance(value, dict) else None
+
+
 OWN_VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 """The project's own copy."""
 
@@ -52,7 +58,8 @@ def load_cases(family: str) -> list[Case]:
 
 def _cases_of(family: str, path: Path) -> list[Case]:
     content: object = json.loads(path.read_text(encoding="utf-8"))
-    bodies = content.get("cases", []) if isinstance(content, dict) else content
+    table = as_object(content)
+    bodies = content if table is None else table.get("cases", [])
     found: list[Case] = []
     for body in cast("list[Json]", bodies):
         name = body.get("name", body.get("id"))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
-from typing import NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 import attrs
 import trio
@@ -20,12 +19,16 @@ from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.models import LinkState, StopReason
 
 from .asgi import Answer, call
-from .calls import ON_STOP, App, SessionKey, UnmappedCallError, comparable, describe_stop, session_key, stop_queue, stop_queue
+from .calls import ON_STOP, App, SessionKey, UnmappedCallError, comparable, describe_stop, session_key, stop_queue
 from .cloud import Accept, FakeCloud, Fate, Frame, Hang, Refuse, Socket, Unreachable, read_text
 from .marks import Comparison, bytes_of, is_binary
-from .recordings import Json
 from .rewrites import renumber
 from .timeline import Item, Timeline, field, is_ack, is_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .recordings import Json
 
 T = TypeVar("T")
 
@@ -347,7 +350,9 @@ class _Replay:
             socket = self.cloud.socket(number)
             return None if socket is None else socket.frames
 
-        frame = await self._next(item, frames, lambda frame: frame.at, accepts=lambda one: not self._frame_faults(item, one))
+        frame = await self._next(
+            item, frames, lambda frame: frame.at, accepts=lambda one: not self._frame_faults(item, one)
+        )
         if frame is not None and (faults := self._frame_faults(item, frame)):
             self._fail(item, "; ".join(faults))
 
@@ -389,7 +394,12 @@ class _Replay:
         if answer is None:
             return
         del self._answers[number]
-        got: Json = {"role": "response", "status": answer.status, "body": answer.json(), "content_type": answer.content_type}
+        got: Json = {
+            "role": "response",
+            "status": answer.status,
+            "body": answer.json(),
+            "content_type": answer.content_type,
+        }
         expected = {key: value for key, value in cast("Json", item.message).items() if key in got}
         self._same(item, expected, {key: got[key] for key in expected})
 
@@ -426,7 +436,7 @@ class _Replay:
         *,
         accepts: Callable[[T], bool] | None = None,
     ) -> T | None:
-        """Take the next thing from a source, and see that it came in time. `None` for an optional one that is absent."""
+        """Take the next thing from a source, and see that it came in time; `None` if it is optional and absent."""
         low, high = _window(item)
         base = self._moment
         with trio.move_on_at(base + high + EPSILON):
@@ -462,7 +472,9 @@ class _Replay:
         for socket in self.cloud.sockets:
             found += [f"socket {socket.number}: {frame.kind} {frame.message!r}" for frame in socket.frames]
             gaps = zip(socket.ping_times, socket.ping_times[1:], strict=False)
-            found += [f"socket {socket.number}: pings {b - a:.2f} s apart" for a, b in gaps if b - a < PING_INTERVALS[0]]
+            found += [
+                f"socket {socket.number}: pings {b - a:.2f} s apart" for a, b in gaps if b - a < PING_INTERVALS[0]
+            ]
         for handler, events in self.app.received.items():
             found += [f"handler {handler}: {event.value!r}" for event in events]
         found += [f"an answer to request {number}: {answer}" for number, answer in self._answers.items()]

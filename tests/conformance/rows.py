@@ -16,7 +16,8 @@ name, so that it also holds for recordings that nobody has seen. Its keys::
 
 Patterns are subsets: tables match tables with these keys, values match equal values, `"$name"` matches anything but
 the same thing everywhere in a row. Tests of a value: `is_one_of`, `is_none_of`, `is_a` (a JSON type), `is_like` (a
-regular expression), `is_absent`, `is_at_least`, `is_empty` (a list), `has` (a list with such an element). Rows apply in the order of the file, each to all items.
+regular expression), `is_absent`, `is_at_least`, `is_empty` (a list), `has` (a list with such an
+element). Rows apply in the order of the file, each to all items.
 """
 
 from __future__ import annotations
@@ -24,9 +25,8 @@ from __future__ import annotations
 import copy
 import re
 import tomllib
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
@@ -34,6 +34,9 @@ from . import rewrites
 from .marks import ABSENT
 from .recordings import Json
 from .timeline import Item, Timeline, field, is_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 DEVIATIONS = Path(__file__).with_name("deviations.toml")
 _TESTS = ("is_one_of", "is_none_of", "is_a", "is_like", "is_absent", "is_at_least", "is_empty", "has")
@@ -123,7 +126,7 @@ class Row:
     rewrite: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        fields = {name for name in attrs.fields_dict(Item)}
+        fields = set(attrs.fields_dict(Item))
         for pattern in (self.step, *self._conditions(), self.until or {}):
             if unknown := set(pattern) - fields:
                 raise RowError(f"{self.reason!r}: items have no {sorted(unknown)}")
@@ -290,7 +293,9 @@ class NotYet:
         """Tell whether an item needs it."""
         if item.dir == "app" and item.method is not None:
             called = f"{item.method}()"
-            if any(called == name or (not name.endswith(")") and item.method.startswith(name)) for name in self.methods):
+            if any(
+                called == name or (not name.endswith(")") and item.method.startswith(name)) for name in self.methods
+            ):
                 return True
             return any(f"{item.method}({option})" in self.options for option in item.kwargs)
         if not is_request(item):

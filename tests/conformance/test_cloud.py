@@ -7,9 +7,8 @@ message that an app sent to it comes out of this SDK's own classes as it went in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -24,6 +23,9 @@ from mentra_trio.errors import DecodeError
 from .recordings import Case, Json, load_cases
 from .rows import Deviations
 from .timeline import field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEVIATIONS = Deviations.load()
 CASES = load_cases("cloud")

@@ -6,14 +6,16 @@ that row is taken out before its operation is in the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from .marks import Comparison
 from .recordings import Case, Json, load_cases
 from .rows import Deviations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEVIATIONS = Deviations.load()
 CASES = load_cases("display")

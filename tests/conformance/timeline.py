@@ -13,16 +13,22 @@ What is different in certain situations only is not here but in `deviations.toml
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from contextlib import suppress
+from http import HTTPStatus
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from .recordings import Json
+from .recordings import Json, as_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 ACKS = ("tpa_connection_ack", "reconnect_ack")
+PERMANENT_REJECTIONS = ("NOT_RUNNING", "BOOT_TIMEOUT", "SESSION_STOPPED", "USER_STOPPED")
+"""Codes of `reconnect_rejected` that end a session (P1 2.6)."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -75,8 +81,6 @@ class Item:
     """Of messages of the SDK: the socket is not acknowledged yet, or parked."""
     silence: float = 0.0
     """Recorded seconds until the cloud says something on the same socket, or until the end."""
-    is_late: bool = False
-    """Of events: the handler was registered after the message that led to it."""
     raises: bool = False
     """Of events: the recorded handler raises."""
     is_inside_handler: bool = False
@@ -103,7 +107,9 @@ def timeline(name: str, body: Json) -> Timeline:
     items = _merge(body)
     end_wait = _seconds(body.get("end_wait_ms"))
     _move_webhook_before_upgrade(items)
-    _attribute(items)
+    attribution = _Attribution()
+    for item in items:
+        attribution.note(item)
     _note_behaviour(items, cast("dict[str, str]", body.get("handler_behaviour") or {}))
     raises = any(_is_failed_stop(items, item) for item in items)
     _move_calls_behind_ack(items)
@@ -125,7 +131,7 @@ def _is_failed_stop(items: list[Item], item: Item) -> bool:
     """Tell whether a `stop_request` was answered with an error, which is what a raising stop handler led to."""
     number = field(item.message, "http")
     answers = [other for other in items if is_request(item, "stop_request") and is_answer(other, number)]
-    return any(field(answer.message, "status") == 500 for answer in answers)  # noqa: PLR2004  (an HTTP status)
+    return any(field(answer.message, "status") == HTTPStatus.INTERNAL_SERVER_ERROR for answer in answers)
 
 
 def _seconds(milliseconds: object) -> float:
@@ -203,9 +209,7 @@ def _step(number: int, step: Json) -> Item:
 def field(value: object, *path: str) -> object:
     """Read inside a JSON value; `None` where there is nothing."""
     for part in path:
-        if not isinstance(value, dict):
-            return None
-        value = cast("Json", value).get(part)
+        value = (as_object(value) or {}).get(part)
     return value
 
 
@@ -232,8 +236,8 @@ def _move_webhook_before_upgrade(items: list[Item]) -> None:
 def session_of_open(item: Item) -> str | None:
     """Read which session an upgrade is for, in whichever way it was recorded."""
     value = field(item.message, "headers", "x-session-id")
-    if isinstance(value, dict):
-        return bytes.fromhex(cast("str", value["hex"])).decode("latin-1")
+    if (spelled := as_object(value)) is not None:
+        return bytes.fromhex(cast("str", spelled["hex"])).decode("latin-1")
     for line in cast("list[str]", field(item.message, "header_lines") or []):
         name, _, text = line.partition(": ")
         if name.lower() == "x-session-id":
@@ -241,74 +245,118 @@ def session_of_open(item: Item) -> str | None:
     return cast("str | None", value)
 
 
-def _attribute(items: list[Item]) -> None:
-    """Note for each item which session and which call it belongs to."""
-    sessions: dict[int, str | None] = {}
-    runs: dict[str | None, int] = {}
-    acked: set[str | None] = set()
-    stopped: set[str | None] = set()
-    lives: dict[str | None, int] = {}
-    calls: dict[int, Item] = {}
-    registrations: dict[str, list[Item]] = {}
-    assigned: dict[str, Item] = {}
-    current: str | None = None
-    cause: object = None
-    caused_at = -1
-    fragments: list[bytes] = []
-    caused_in: str | None = None
-    for item in items:
-        if is_request(item, "session_request"):
-            item.session = cast("str | None", field(item.message, "body", "sessionId"))
-            if item.session in stopped:
-                stopped.discard(item.session)
-                acked.discard(item.session)
-                runs.pop(item.session, None)
-                lives[item.session] = lives.get(item.session, 0) + 1
-            item.run = runs[item.session] = runs.get(item.session, -1) + 1
-            item.is_before_ack = item.session not in acked
-        elif is_request(item, "stop_request"):
-            item.session = cast("str | None", field(item.message, "body", "sessionId"))
-            stopped.add(item.session)
+@attrs.define(eq=False)
+class _Attribution:
+    """Notes for each item which session and which call it belongs to."""
+
+    _sockets: dict[int, str | None] = attrs.field(factory=dict[int, str | None])
+    """By socket: the session that it was opened for."""
+    _asked: dict[object, str | None] = attrs.field(factory=dict[object, str | None])
+    """By number of a webhook call: the session that it asked for."""
+    _runs: dict[str | None, int] = attrs.field(factory=dict[str | None, int])
+    _lives: dict[str | None, int] = attrs.field(factory=dict[str | None, int])
+    _acked: set[str | None] = attrs.field(factory=set[str | None])
+    _ended: set[str | None] = attrs.field(factory=set[str | None])
+    """Sessions that are over; another request begins another life."""
+    _current: str | None = None
+    """The session that a socket was opened for last: its handler makes the calls that follow."""
+    _calls: dict[int, Item] = attrs.field(factory=dict[int, Item])
+    _registrations: dict[str, list[Item]] = attrs.field(factory=dict[str, list[Item]])
+    """By handler."""
+    _assigned: dict[str, Item] = attrs.field(factory=dict[str, Item])
+    """By name of a result: the call that gave it."""
+    _last: Item | None = None
+    """What the cloud did last on a socket."""
+    _cause: object = None
+    """Its message."""
+    _fragments: list[bytes] = attrs.field(factory=list[bytes])
+
+    def note(self, item: Item) -> None:
+        """Note it for the next item."""
+        if is_request(item):
+            self._note_request(item)
         elif item.kind == "open" and item.conn is not None:
-            current = session_of_open(item)
-            sessions[item.conn] = current
+            self._current = self._sockets[item.conn] = session_of_open(item)
         if item.conn is not None:
-            item.session = sessions.get(item.conn)
-            item.run = runs.get(item.session, 0)
-        item.life = lives.get(item.session, 0)
+            item.session = self._sockets.get(item.conn)
+            item.run = self._runs.get(item.session, 0)
+        item.life = self._lives.get(item.session, 0)
         if is_ack(item):
-            acked.add(item.session)
-        if item.dir == "in" and item.kind in ("text", "binary", "close", "frame"):
-            cause = item.message if item.kind != "frame" else _assembled(fragments, item)
-            if item.raw is not None:
-                cause = {**(cast("Json", cause) if isinstance(cause, dict) else {}), "raw": item.raw}
-            caused_at, caused_in = item.step, item.session
-        if item.dir == "app":
-            made_by = assigned.get(item.method or "")
-            item.session = made_by.session if made_by else current
-            item.life = lives.get(item.session, 0)
-            item.is_before_ack = _needs_session(item) and item.session not in acked
-            item.run = runs.get(item.session, 0)
-            if item.api is not None:
-                calls[item.api] = item
-            for handler in item.handlers:
-                registrations.setdefault(handler, []).append(item)
-            if item.assign:
-                assigned[item.assign] = item
-        elif item.dir == "event":
-            made_by = _registration(registrations.get(item.handler or "", []), caused_in)
-            item.method = made_by.method if made_by else item.handler
-            item.session = made_by.session if made_by else current
-            item.run, item.life = (made_by.run, made_by.life) if made_by else (0, item.life)
-            item.cause = cause
-            item.is_before_ack = item.session not in acked
-            item.is_late = made_by is not None and made_by.step > caused_at
-        elif item.dir == "result":
-            made_by = calls.get(cast("int", item.api))
-            if made_by is not None:
-                item.life = made_by.life
-                item.method, item.session = made_by.method, made_by.session
+            self._acked.add(item.session)
+        match item.dir:
+            case "in" if item.kind in ("text", "binary", "close", "frame"):
+                self._note_cause(item)
+            case "app":
+                self._note_call(item)
+            case "event":
+                self._note_event(item)
+            case "result" if item.api in self._calls:
+                made_by = self._calls[item.api]
+                item.method, item.session, item.life = made_by.method, made_by.session, made_by.life
                 item.is_before_ack, item.run = made_by.is_before_ack, made_by.run
+            case _:
+                pass
+        self._note_end(item)
+
+    def _note_request(self, item: Item) -> None:
+        item.session = cast("str | None", field(item.message, "body", "sessionId"))
+        if not is_request(item, "session_request"):
+            return
+        self._asked[field(item.message, "http")] = item.session
+        if item.session in self._ended:
+            self._ended.discard(item.session)
+            self._acked.discard(item.session)
+            self._runs.pop(item.session, None)
+            self._lives[item.session] = self._lives.get(item.session, 0) + 1
+        item.run = self._runs[item.session] = self._runs.get(item.session, -1) + 1
+        item.is_before_ack = item.session not in self._acked
+
+    def _note_end(self, item: Item) -> None:
+        """Note when a session is over for this SDK."""
+        kind = field(item.message, "type")
+        if (
+            is_request(item, "stop_request")
+            or item.method == "session.disconnect"
+            or kind == "app_stopped"
+            or (kind == "reconnect_rejected" and field(item.message, "code") in PERMANENT_REJECTIONS)
+            or (item.kind == "close" and field(item.message, "reason") == "Parked timeout")
+        ):
+            self._ended.add(item.session)
+        elif item.dir == "out" and item.kind == "http" and field(item.message, "status") != HTTPStatus.OK:
+            number = field(item.message, "http")
+            if number in self._asked:
+                self._ended.add(self._asked[number])
+
+    def _note_cause(self, item: Item) -> None:
+        self._last = item
+        self._cause = item.message if item.kind != "frame" else _assembled(self._fragments, item)
+        if item.raw is not None:
+            self._cause = {**(as_object(item.message) or {}), "raw": item.raw}
+
+    def _note_call(self, item: Item) -> None:
+        made_by = self._assigned.get(item.method or "")
+        item.session = made_by.session if made_by else self._current
+        item.life = self._lives.get(item.session, 0)
+        item.run = self._runs.get(item.session, 0)
+        item.is_before_ack = _needs_session(item) and item.session not in self._acked
+        if item.api is not None:
+            self._calls[item.api] = item
+        for handler in item.handlers:
+            self._registrations.setdefault(handler, []).append(item)
+        if item.assign:
+            self._assigned[item.assign] = item
+
+    def _note_event(self, item: Item) -> None:
+        found = self._registrations.get(item.handler or "", [])
+        where = self._last.session if self._last else None
+        # One name may be used in several sessions: then it is the one where something happened.
+        made_by = next((call for call in reversed(found) if call.session == where), found[-1] if found else None)
+        item.method, item.session = item.handler, self._current
+        if made_by is not None:
+            item.method, item.session = made_by.method, made_by.session
+            item.run, item.life = made_by.run, made_by.life
+        item.cause = self._cause
+        item.is_before_ack = item.session not in self._acked
 
 
 def _assembled(fragments: list[bytes], frame: Item) -> object:
@@ -321,11 +369,6 @@ def _assembled(fragments: list[bytes], frame: Item) -> object:
         if is_last:
             return _parsed(b"".join(fragments))
     return frame.message
-
-
-def _registration(found: list[Item], session: str | None) -> Item | None:
-    """Find the call that registered a handler, in the session where something happened if there are several."""
-    return next((item for item in reversed(found) if item.session == session), found[-1] if found else None)
 
 
 def _note_behaviour(items: list[Item], behaviour: dict[str, str]) -> None:
@@ -397,7 +440,7 @@ def _move_answers_behind_ack(items: list[Item]) -> None:
     for request in [item for item in items if is_request(item, "session_request")]:
         number = field(request.message, "http")
         answer = next((item for item in items if is_answer(item, number)), None)
-        if answer is None or field(answer.message, "status") != 200:
+        if answer is None or field(answer.message, "status") != HTTPStatus.OK:
             continue
         answer.session = request.session
         start = items.index(request)

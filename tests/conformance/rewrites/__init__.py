@@ -1,0 +1,95 @@
+"""Changes of a timeline that need more than one item. Rows name them (`rewrite = "..."`)."""
+
+from __future__ import annotations
+
+from .common import Rewrite, drop, renumber
+from .links import (
+    backoff,
+    closed_first,
+    closes_then_inits,
+    coalesced,
+    comes_late,
+    counts,
+    ends_here,
+    handshake_refused,
+    keeps_trying,
+    reads_close,
+    reconnects,
+    refused_upgrade,
+    renamed,
+    same_run,
+    tells_connected,
+    tells_end,
+    unanswered,
+    utf8_ids,
+    without_ids,
+)
+from .output import after_ack, newest_of_burst, raw_message, refuses_what_is_no_text, shows_again, waits_for_link
+from .speech import (
+    canonical_names,
+    configured_hints,
+    deliver_transcript,
+    drops_unusable,
+    once,
+    refuses_unparseable,
+    typed_transcript,
+)
+from .state import (
+    capabilities,
+    deliver_to_all,
+    only_changes,
+    only_told,
+    other_package,
+    settings_by_key,
+    system_defaults,
+    tells_undecodable,
+)
+
+__all__ = ["REWRITES", "drop", "renumber"]
+
+REWRITES: dict[str, Rewrite] = {
+    rewrite.__name__: rewrite
+    for rewrite in (
+        after_ack,
+        backoff,
+        canonical_names,
+        capabilities,
+        closed_first,
+        closes_then_inits,
+        coalesced,
+        comes_late,
+        configured_hints,
+        counts,
+        deliver_to_all,
+        deliver_transcript,
+        drops_unusable,
+        ends_here,
+        handshake_refused,
+        reads_close,
+        refused_upgrade,
+        keeps_trying,
+        newest_of_burst,
+        once,
+        only_changes,
+        only_told,
+        other_package,
+        raw_message,
+        reconnects,
+        refuses_unparseable,
+        refuses_what_is_no_text,
+        renamed,
+        same_run,
+        settings_by_key,
+        shows_again,
+        system_defaults,
+        tells_connected,
+        tells_end,
+        tells_undecodable,
+        typed_transcript,
+        unanswered,
+        utf8_ids,
+        waits_for_link,
+        without_ids,
+    )
+}
+"""By name."""
