@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mentra_trio._wire.outbound import Family
 
 PERMANENT_REFUSALS = frozenset(
@@ -11,47 +13,62 @@ PERMANENT_REFUSALS = frozenset(
 """Codes of `tpa_connection_error` after which a new attempt would fare no better (P1 2.5)."""
 PERMANENT_REJECTIONS = frozenset({"NOT_RUNNING", "BOOT_TIMEOUT", "SESSION_STOPPED", "USER_STOPPED"})
 """Codes of `reconnect_rejected` that end the session (P1 2.6)."""
-PERMANENT_CLOSES = frozenset(
-    {
-        (1000, "App stopped"),
-        (1000, "User session ended"),
-        (1000, "App session cleanup"),
-        (1008, "Session ended"),
-        (1008, "User session identity missing"),
-        # Only reached when the message that goes with them was lost.
-        (1008, "App not running"),
-        (1008, "Deferred reconnect timed out"),
-        (1008, "Reconnect unsupported"),
-        (1008, "Invalid API key"),
-    }
+STOPPING_CLOSES = frozenset(
+    {(1000, "App stopped"), (1000, "User session ended"), (1000, "App session cleanup"), (1008, "Session ended")}
 )
 """Close frames that end the session (P1 2.9)."""
-UNKNOWN_SESSION_CLOSES = frozenset({(1008, "Session expired"), (1008, "Session not found")})
+REFUSING_CLOSES = frozenset(
+    {
+        (1008, "App deprecated"),
+        (1008, "App not running"),
+        (1008, "App not started for this session"),
+        (1008, "Deferred reconnect timed out"),
+        (1008, "Invalid API key"),
+        (1008, "User session identity missing"),
+    }
+)
+"""Close frames that refuse a handshake for good, should the message that goes with them be lost (P1 2.9)."""
+UNKNOWN_SESSION_CLOSES = frozenset(
+    {
+        (1008, "Reconnect identity missing"),
+        (1008, "Reconnect unauthenticated"),
+        (1008, "Reconnect unsupported"),
+        (1008, "Session expired"),
+        (1008, "Session not found"),
+    }
+)
 """Close frames after which only an init can help, should the message that goes with them be lost (P1 2.6)."""
 SUPERSEDED = 1013
 """Close code of a parked socket that a newer one of the same app has replaced (P1 2.9)."""
 
-_BY_TEXT: tuple[tuple[str, frozenset[Family]], ...] = (
-    ("to take photos", frozenset({Family.PHOTO})),
-    ("photo", frozenset({Family.PHOTO})),
-    ("fov", frozenset({Family.FOV})),
-    ("roi", frozenset({Family.FOV})),
-    ("stream", frozenset({Family.STREAM})),
-    ("wifi", frozenset({Family.STREAM})),
-    ("led", frozenset({Family.LED})),
-    ("audio", frozenset({Family.AUDIO})),
-)
+_NEEDS_CAMERA = frozenset({Family.PHOTO, Family.STREAM, Family.FOV})
 _ALL = frozenset(Family)
+# The first that matches. Words are whole words: "failed" is no LED. Texts can name a package, which can be called
+# anything, so the words that go with one come first.
+_BY_TEXT: tuple[tuple[re.Pattern[str], frozenset[Family]], ...] = (
+    # Only these three do not name themselves when the phone is away (P3 0.4).
+    (re.compile("^glasses not connected"), frozenset({Family.LED, Family.AUDIO, Family.FOV})),
+    # A subscription list is nobody's request.
+    (re.compile("^invalid subscription"), frozenset()),
+    (re.compile(r"\baudio\b"), frozenset({Family.AUDIO})),
+    (re.compile(r"\b(streams?|wifi)\b"), frozenset({Family.STREAM})),
+    (re.compile(r"\bphotos?\b"), frozenset({Family.PHOTO})),
+    (re.compile(r"\b(fov|roi)\b"), frozenset({Family.FOV})),
+    (re.compile(r"\bleds?\b"), frozenset({Family.LED})),
+)
+_BY_CODE = {
+    "STREAM_CREATE_FAILED": frozenset({Family.AUDIO}),
+    "WIFI_NOT_CONNECTED": frozenset({Family.STREAM}),
+}
+_BY_CODE_WITHOUT_TEXT = {"PERMISSION_DENIED": _NEEDS_CAMERA, "MALFORMED_MESSAGE": frozenset({Family.FOV})}
 
 
 def failed_families(code: str, text: str) -> frozenset[Family]:
-    """Tell which requests a refusal without an id can mean; all of them when it does not say (P3 0.4)."""
-    if code == "STREAM_CREATE_FAILED":
-        return frozenset({Family.AUDIO})
-    if code == "WIFI_NOT_CONNECTED":
-        return frozenset({Family.STREAM})
+    """Tell which requests a refusal without an id can mean; all of them when it does not say (P1 2.5, P3 0.4)."""
+    if code in _BY_CODE:
+        return _BY_CODE[code]
     lowered = text.lower()
-    for word, families in _BY_TEXT:
-        if word in lowered:
+    for pattern, families in _BY_TEXT:
+        if pattern.search(lowered):
             return families
-    return _ALL
+    return _BY_CODE_WITHOUT_TEXT.get(code, _ALL)

@@ -35,9 +35,10 @@ from mentra_trio.models.session import StopKind, StopReason
 
 from .backoff import Backoff
 from .refusals import (
-    PERMANENT_CLOSES,
     PERMANENT_REFUSALS,
     PERMANENT_REJECTIONS,
+    REFUSING_CLOSES,
+    STOPPING_CLOSES,
     SUPERSEDED,
     UNKNOWN_SESSION_CLOSES,
     failed_families,
@@ -171,28 +172,32 @@ class SessionProtocol:
         """Tell that the socket is gone, with the close code and reason; 1006 without a close frame."""
         if self.phase is Phase.CLOSED:
             return []
-        if (code, reason) in PERMANENT_CLOSES:
-            return self._end(StopKind.STOPPED_BY_CLOUD, reason)
-        if code == SUPERSEDED:
-            # Another process of this app has parked a newer socket; two that keep replacing each other help nobody.
-            return self._end(StopKind.STOPPED_BY_CLOUD, reason or "superseded")
-        if (code, reason) in UNKNOWN_SESSION_CLOSES and self.phase is Phase.HANDSHAKE:
-            return self._init_anew(code=str(code), text=reason)
         if self.phase is Phase.ACTIVE and code == 1008 and self._has_failed_request:
+            # The message before the close counts, not the text of the close, which repeats it (P1 2.9).
             self._disconnected(now)
             return [Retry(self.backoff.quick())]
+        if (code, reason) in STOPPING_CLOSES:
+            return self._end(StopKind.STOPPED_BY_CLOUD, reason)
+        if self.phase is not Phase.ACTIVE and (code, reason) in REFUSING_CLOSES:
+            return self._end(StopKind.REFUSED, reason, HandshakeError(str(code), reason))
+        if self.phase is not Phase.ACTIVE and (code, reason) in UNKNOWN_SESSION_CLOSES:
+            return self._init_anew(now, code=str(code), text=reason)
+        if code == SUPERSEDED and self.phase is Phase.PARKED:
+            # Another process of this app has parked a newer socket; two that keep replacing each other help nobody.
+            # Elsewhere 1013 means "try again later", as other servers on the way use it.
+            return self._end(StopKind.STOPPED_BY_CLOUD, reason or "superseded")
         return self._retry(now, f"the connection was closed with code {code} {reason}".rstrip())
 
     def connect_failed(self, error: ConnectFailedError, now: float) -> list[Effect]:
         """Tell that no socket could be opened."""
         if self.phase is Phase.CLOSED:
             return []
-        if not self._is_known:
-            # The cloud repeats its webhook after a second (P1 1.3), so failing fast is the better retry.
-            return self._end(StopKind.LINK_LOST, "connect failed", error)
         if error.status == HTTPStatus.UNAUTHORIZED:
             # The upgrade itself was refused for want of credentials (P1 2.1).
             return self._end(StopKind.REFUSED, "401", HandshakeError("401", str(error)))
+        if not self._is_known:
+            # The cloud repeats its webhook after a second (P1 1.3), so failing fast is the better retry.
+            return self._end(StopKind.LINK_LOST, "connect failed", error)
         return self._retry(now, str(error))
 
     def ack_timed_out(self, now: float) -> list[Effect]:
@@ -219,6 +224,7 @@ class SessionProtocol:
             self.phase = Phase.DISCONNECTED
             self._must_init = True
             self._has_retried_init = False
+            self._acked_at = None
             self._down_since = None
             self.backoff.reset()
 
@@ -228,13 +234,15 @@ class SessionProtocol:
 
     def _acknowledged(self, ack: ConnectionAck, now: float) -> list[Effect]:
         is_first = not self._is_known
-        # A second ack on a live socket only brings news; the display was not reset.
-        is_fresh = self._is_init and self.phase is not Phase.ACTIVE
+        # A parked socket is taken when the cloud has started the app anew (P1 2.6). A second ack on a live socket only
+        # brings news; the display was not reset.
+        is_fresh = self.phase is Phase.PARKED or (self.phase is Phase.HANDSHAKE and self._is_init)
+        if self.phase is not Phase.ACTIVE:
+            self._acked_at = now
         self.phase = Phase.ACTIVE
         self._is_known = True
         self._must_init = False
         self._has_retried_init = False
-        self._acked_at = now
         self._down_since = None
         return [Ready(ack=ack, is_fresh=is_fresh, is_first=is_first)]
 
@@ -245,7 +253,7 @@ class SessionProtocol:
             )
         # The cloud is closing this socket, so an init on it would be lost (P1 2.6): take a new one, once. Codes that
         # nobody has seen yet are treated alike.
-        return self._init_anew(code=message.code, text=message.message)
+        return self._init_anew(now, code=message.code, text=message.message)
 
     def _refused(self, message: ConnectionRefused, now: float) -> list[Effect]:
         if self.phase is Phase.ACTIVE:
@@ -256,18 +264,18 @@ class SessionProtocol:
         if message.code == "SESSION_NOT_FOUND":
             if self.phase is Phase.PARKED:
                 return [Log("the cloud has no session for something that was sent while parked")]
-            return self._init_anew(code=message.code, text=message.message)
+            return self._init_anew(now, code=message.code, text=message.message)
         if message.code in PERMANENT_REFUSALS:
             return self._end(StopKind.REFUSED, message.code, HandshakeError(message.code, message.message))
         return self._retry(now, f"the cloud answered the handshake with {message.code}: {message.message}")
 
-    def _init_anew(self, *, code: str, text: str) -> list[Effect]:
+    def _init_anew(self, now: float, *, code: str, text: str) -> list[Effect]:
         """Try an init on a new socket at once, but only once until the next ack."""
         if self._has_retried_init:
             return self._end(StopKind.REFUSED, code, HandshakeError(code, text))
         self._has_retried_init = True
         self._must_init = True
-        self.phase = Phase.DISCONNECTED
+        self._disconnected(now)
         return [Retry(self.backoff.quick())]
 
     def _retry(self, now: float, why: str) -> list[Effect]:
