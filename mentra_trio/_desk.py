@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 from random import Random
+from typing import assert_never
 
 import attrs
 import trio
@@ -34,6 +35,7 @@ SDK_VERSION = f"3.0.0-trio.{__version__}"
 """The cloud reads the major number and treats 3 as able to reconnect (P1 2.3)."""
 _OK = WebhookAnswer(status=HTTPStatus.OK)
 _STOPPING = WebhookAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, message="The app server is stopping")
+_TOO_LATE = WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message="The cloud did not acknowledge the session in time")
 
 
 @attrs.define(eq=False)
@@ -46,10 +48,19 @@ class _Running:
 
 @attrs.define(eq=False)
 class _Start:
-    """A `session_request` that is being served."""
+    """A `session_request` that is being served, with those that joined it."""
 
+    url: CloudUrl
+    """Where to connect: the latest wins."""
+    scope: trio.CancelScope
+    answer: WebhookAnswer
+    """What it is while nothing else is known: that time was up."""
     answered: trio.Event = attrs.field(factory=trio.Event)
-    answer: WebhookAnswer = _STOPPING
+
+    def cut_short(self, answer: WebhookAnswer) -> None:
+        """Answer at once."""
+        self.answer = answer
+        self.scope.cancel(reason="the start was called off")
 
 
 @attrs.define(eq=False)
@@ -89,81 +100,99 @@ class Desk:
             if slot.running is not None and slot.running.runtime.is_live and slot.running.runtime.ready.is_set()
         ]
 
-    async def answer(self, request: SessionRequest | StopRequest) -> WebhookAnswer:
+    async def answer(  # noqa: ASYNC910 - there is no third case
+        self, request: SessionRequest | StopRequest
+    ) -> WebhookAnswer:
         """Serve a webhook call. Never raises for what the caller did."""
         match request:
             case StopRequest():
-                return self._stop(request)
+                # Answered at once: the cloud's stop waits for it without a limit (P1 1.5).
+                self._stop(request)
+                await trio.lowlevel.checkpoint()
+                return _OK
             case SessionRequest():
                 return await self._serve(request)
+            case _:
+                assert_never(request)
 
     def stop(self) -> None:
         """Refuse new sessions and end all others, as a server that stops. Never blocks."""
         self._is_stopping = True
         for slot in self._slots.values():
+            if slot.start is not None:
+                slot.start.cut_short(_STOPPING)
             if slot.running is not None:
                 slot.running.runtime.finish(StopReason(StopKind.SERVER_STOPPED))
 
     async def wait_idle(self) -> None:
         """Wait until no session task is left. Callers set the limit."""
+        await trio.lowlevel.checkpoint()
         while self._tasks:
             await self._idle.park()
 
-    def _stop(self, request: StopRequest) -> WebhookAnswer:
+    def _stop(self, request: StopRequest) -> None:
         slot = self._slots.get(request.session_id)
-        if slot is not None and slot.running is not None:
-            slot.running.runtime.finish(StopReason(StopKind.STOP_REQUESTED, request.reason))
-        # Answered at once: the cloud's stop waits for it without a limit (P1 1.5).
-        return _OK
+        if slot is not None:
+            if slot.start is not None:
+                # Anything but success would make the cloud ask again (P1 1.3). What comes next is another start.
+                slot.start.cut_short(_OK)
+                slot.start = None
+            if slot.running is not None:
+                slot.running.runtime.finish(StopReason(StopKind.STOP_REQUESTED, request.reason))
 
     async def _serve(self, request: SessionRequest) -> WebhookAnswer:
         try:
             url = self.hosts.check(request.url)
         except HostNotAllowedError as error:
             log.warning("a webhook was refused: %s", error)
+            await trio.lowlevel.checkpoint()
             return WebhookAnswer(status=HTTPStatus.FORBIDDEN, message=str(error))
         if self._is_stopping:
+            await trio.lowlevel.checkpoint()
             return _STOPPING
         slot = self._slots.setdefault(request.session_id, _Slot())
         if slot.start is not None:
             return await self._join(slot, slot.start, url)
-        start = slot.start = _Start()
+        scope = trio.CancelScope(deadline=trio.current_time() + self.config.start_timeout)
+        start = slot.start = _Start(url, scope, _TOO_LATE)
         try:
-            with trio.move_on_after(self.config.start_timeout):
-                start.answer = await self._start(slot, request, url)
-            if start.answer is _STOPPING and not self._is_stopping:
-                start.answer = WebhookAnswer(
-                    status=HTTPStatus.BAD_GATEWAY, message="The cloud did not acknowledge the session in time"
-                )
-                if slot.running is not None and not slot.running.runtime.ready.is_set():
-                    slot.running.runtime.finish(StopReason(StopKind.LINK_LOST, "no ack in time"))
+            with scope:
+                answer = await self._start(slot, start, request)
+                if not scope.cancel_called:  # else it was called off in the same moment
+                    start.answer = answer
+            if start.answer is _TOO_LATE and slot.running is not None and not slot.running.runtime.ready.is_set():
+                slot.running.runtime.finish(StopReason(StopKind.LINK_LOST, "no ack in time"))
             return start.answer
         finally:
-            slot.start = None
             start.answered.set()
+            if slot.start is start:
+                slot.start = None
             self._forget(request.session_id)
 
     async def _join(self, slot: _Slot, start: _Start, url: CloudUrl) -> WebhookAnswer:
-        running = slot.running
-        if running is not None and running.runtime.url != url:
-            running.runtime.redirect(url)
+        start.url = url
+        if slot.running is not None and slot.running.runtime.url != url:
+            slot.running.runtime.redirect(url)
         await start.answered.wait()
         return start.answer
 
-    async def _start(self, slot: _Slot, request: SessionRequest, url: CloudUrl) -> WebhookAnswer:
+    async def _start(self, slot: _Slot, start: _Start, request: SessionRequest) -> WebhookAnswer:
         running = slot.running
         if running is not None and running.runtime.is_live:
             # No stop came in between, so this is the same logical session on its way back (D17).
-            running.runtime.redirect(url)
+            running.runtime.redirect(start.url)
         else:
             if running is not None:
                 # Its grace goes on beside the new run, without a link (D7).
                 with trio.move_on_after(self.config.close_timeout):
                     await running.runtime.aclose()
-            running = slot.running = self._open(request, url)
+            running = slot.running = self._open(request, start.url)
+        runtime = running.runtime
+        known = runtime.connections
         with contextlib.suppress(SessionClosedError):
-            await running.runtime.link_state.wait_for(_is_decided)
-        return self._outcome(running.runtime)
+            await runtime.link_state.wait_for(_is_decided)
+        # Counted, because a session may be over a moment after its ack.
+        return _OK if runtime.connections > known else _failure(runtime)  # noqa: ASYNC910 - `wait_for` checkpoints
 
     def _open(self, request: SessionRequest, url: CloudUrl) -> _Running:
         runtime = LinkRuntime(
@@ -184,7 +213,9 @@ class Desk:
         self.services.start_soon(self._run, request.session_id, running)
         return running
 
-    async def _run(self, session_id: str, running: _Running) -> None:
+    async def _run(  # noqa: ASYNC910 - a task, nobody awaits it
+        self, session_id: str, running: _Running
+    ) -> None:
         """Run a session behind a bulkhead: whatever happens in there, the server and the others go on."""
         runtime = running.runtime
         try:
@@ -206,22 +237,11 @@ class Desk:
         if slot is not None and slot.running is None and slot.start is None:
             del self._slots[session_id]
 
-    def _outcome(self, runtime: LinkRuntime) -> WebhookAnswer:
-        reason = runtime.stop_reason
-        if reason is None:
-            return _OK
-        if reason.kind is StopKind.STOP_REQUESTED:
-            # Stopped while it started. Anything but success would make the cloud ask again (P1 1.3).
-            return _OK
-        if reason.kind is StopKind.SERVER_STOPPED:
-            return _STOPPING
-        error = runtime.error
-        text = (
-            f"The cloud refused the session: {error.code}"
-            if isinstance(error, HandshakeError)
-            else "No session with the cloud"
-        )
-        return WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message=text)
+
+def _failure(runtime: LinkRuntime) -> WebhookAnswer:
+    error = runtime.error
+    refused = f"The cloud refused the session: {error.code}" if isinstance(error, HandshakeError) else None
+    return WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message=refused or "No session with the cloud")
 
 
 def _is_decided(state: LinkState) -> bool:

@@ -1,7 +1,7 @@
 """Requests and their answers (D9, P3 0.3, 0.4)."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -52,7 +52,7 @@ class Caller:
     link: Connected
     outcomes: list[tuple[float, object]] = attrs.field(factory=list[tuple[float, object]])
 
-    async def call(self, request: Request[str] | Request[bool]) -> None:
+    async def call(self, request: Request[Any]) -> None:
         try:
             outcome: object = await self.link.runtime.call(request)
         except (CloudRefusedError, RequestTimedOutError, SessionClosedError) as error:
