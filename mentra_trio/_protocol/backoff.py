@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 import attrs
@@ -22,14 +23,14 @@ class Backoff:
     """Most seconds before any attempt."""
     _attempts: int = attrs.field(init=False, default=0)
 
-    def next(self) -> float:
-        """Give the delay before the next attempt."""
+    def next(self, cap: float = math.inf) -> float:
+        """Give the delay before the next attempt, which is at most `cap` seconds."""
         attempt = self._attempts
         self._attempts += 1
         if attempt == 0:
-            return self.random.uniform(0, self.first)
+            return self.random.uniform(0, min(self.first, cap))
         # The exponent is bounded before the power is taken: a float overflows after a thousand attempts.
-        return self.random.uniform(0, min(self.cap, self.base * 2.0 ** min(attempt - 1, 16)))
+        return self.random.uniform(0, min(self.cap, cap, self.base * 2.0 ** min(attempt - 1, 16)))
 
     def quick(self) -> float:
         """Give a first delay without counting an attempt: the connection itself was sound."""

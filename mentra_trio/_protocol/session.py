@@ -46,6 +46,10 @@ from .refusals import (
 
 LONGEST_PARK = 300.0
 """Most seconds that this side stays parked, whatever the cloud asks for; it asks for 30 (P1 2.6)."""
+START_WINDOW = 6.0
+"""Seconds that the cloud gives an app that it has called by webhook (P1 1.3)."""
+AWAITED_CAP = 1.0
+"""Most seconds between attempts in that time: an app that comes later is refused, and its session is over."""
 
 
 class Phase(enum.Enum):
@@ -136,6 +140,8 @@ class SessionProtocol:
     """The next socket begins with an init."""
     _is_init: bool = attrs.field(init=False, default=True)
     """This socket began with an init."""
+    _is_awaited: bool = attrs.field(init=False, default=False)
+    """A webhook has asked for the session, and no ack has come since."""
     _has_retried_init: bool = attrs.field(init=False, default=False)
     _has_failed_request: bool = attrs.field(init=False, default=False)
     """A request was refused on this socket, so the close 1008 that follows says nothing about the connection."""
@@ -223,6 +229,7 @@ class SessionProtocol:
         if self.phase is not Phase.CLOSED:
             self.phase = Phase.DISCONNECTED
             self._must_init = True
+            self._is_awaited = True
             self._has_retried_init = False
             self._acked_at = None
             self._down_since = None
@@ -241,6 +248,7 @@ class SessionProtocol:
             self._acked_at = now
         self.phase = Phase.ACTIVE
         self._is_known = True
+        self._is_awaited = False
         self._must_init = False
         self._has_retried_init = False
         self._down_since = None
@@ -284,7 +292,8 @@ class SessionProtocol:
         if now - down_since >= self.give_up_after:
             error = LinkLostError(f"no connection for {now - down_since:.0f} s; at last {why}")
             return self._end(StopKind.LINK_LOST, why, error)
-        return [Retry(self.backoff.next())]
+        is_urgent = self._is_awaited and now - down_since < START_WINDOW
+        return [Retry(self.backoff.next(cap=AWAITED_CAP) if is_urgent else self.backoff.next())]
 
     def _disconnected(self, now: float) -> None:
         self.phase = Phase.DISCONNECTED

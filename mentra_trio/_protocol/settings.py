@@ -47,5 +47,10 @@ class SettingsBook:
         return tuple(
             SettingChange(key=key, old=before.get(key), new=after.get(key))
             for key in dict.fromkeys((*before, *after))
-            if before.get(key) != after.get(key) or (key in before) != (key in after)
+            if not _is_same(before.get(key), after.get(key)) or (key in before) != (key in after)
         )
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Compare settings. To Python 1 and `True` are equal, but an app would notice."""
+    return one == other and isinstance(one, bool) is isinstance(other, bool)

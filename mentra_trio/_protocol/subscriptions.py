@@ -8,10 +8,10 @@ import attrs
 
 from mentra_trio._wire.streams import (
     AUTO,
-    PlainSubscription,
     StreamName,
     Subscription,
     TranscriptionSubscription,
+    parse_stream,
     transcription_name,
 )
 
@@ -27,20 +27,28 @@ def wanted_list(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
 
     The order is that of the first stream of each kind (P1 4.2: it decides nothing else).
     """
-    names: dict[str, None] = {}
+    names: dict[str, str] = {}
     hints: dict[str, frozenset[str]] = {}
     for subscription in subscriptions:
-        match subscription:
-            case PlainSubscription(name):
-                names[name] = None
-            case TranscriptionSubscription():
-                names[f"transcription:{subscription.language}"] = None
-                known = hints.get(subscription.language, frozenset())
-                hints[subscription.language] = known | subscription.hints
-    names[SYSTEM_SETTINGS] = None
-    spelled = {f"transcription:{language}": transcription_name(language, wanted) for language, wanted in hints.items()}
-    # A raw stream may name the language stream with options of its own; one string a language wins (P2 3.6, T9).
-    return tuple(dict.fromkeys(spelled.get(name.partition("?")[0], name) for name in names))
+        if isinstance(subscription, TranscriptionSubscription):
+            language, asked = subscription.language, subscription.hints
+            spelled = transcription_name(language, asked)
+        else:
+            spelled = subscription.name
+            parsed = parse_stream(spelled)
+            if parsed is None or parsed.base != "transcription":
+                names[spelled] = spelled
+                continue
+            # A raw stream may spell a language stream with options of its own.
+            language = parsed.language or AUTO
+            asked = frozenset(dict(parsed.options).get("hints", "").split(",")) - {""}
+        identity = f"transcription:{language}"
+        hints[identity] = hints.get(identity, frozenset()) | asked
+        # Two strings of a language would confuse the cloud (P2 3.6, T9): what differs becomes one with all the hints.
+        is_alone = names.get(identity, spelled) == spelled
+        names[identity] = spelled if is_alone else transcription_name(language, hints[identity])
+    names[SYSTEM_SETTINGS] = SYSTEM_SETTINGS
+    return tuple(names.values())
 
 
 @attrs.define(eq=False)
