@@ -548,6 +548,32 @@ def test_a_session_request_allows_another_init_retry_and_all_the_time() -> None:
 # D20
 
 
+def test_p1_1_3_while_the_cloud_waits_after_a_webhook_attempts_are_at_most_a_second_apart() -> None:
+    protocol = disconnected(10.0)
+    protocol.redirected()
+    delays: list[float] = []
+    now = 15.0
+    while now < 21.0:
+        (effect,) = protocol.connect_failed(ConnectFailedError("refused"), now)
+        assert isinstance(effect, Retry)
+        delays.append(effect.seconds)
+        now += effect.seconds
+
+    assert delays == [0.25, 0.5, *[1.0] * (len(delays) - 2)]
+    assert protocol.connect_failed(ConnectFailedError("refused"), now) == [Retry(10.0)]
+
+
+def test_an_ack_ends_the_hurry_of_a_webhook() -> None:
+    protocol = disconnected(10.0)
+    protocol.redirected()
+    protocol.opened()
+    protocol.receive(ACK, 15.0)
+    protocol.lost(1006, "", 16.0)
+    (*_, effect) = [protocol.connect_failed(ConnectFailedError("refused"), 16.0)[0] for _ in range(5)]
+
+    assert effect == Retry(8.0)
+
+
 def test_d20_delays_grow_until_the_link_is_given_up() -> None:
     protocol = active()
     delays: list[float] = []
