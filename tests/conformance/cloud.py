@@ -106,22 +106,25 @@ class Socket:
     async def serve(self, opened: Callable[[Socket], None]) -> None:
         """Read until the end of the connection."""
         while True:
-            try:
-                data = await self.stream.receive_some()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                data = b""
+            data = await self._receive()
             if not data:
                 if not self.has_cut and not self._is_over:
                     self._note("cut", None)
                 return
             try:
-                self._protocol.receive_data(bytes(data))
+                self._protocol.receive_data(data)
                 events = list(self._protocol.events())
             except RemoteProtocolError as error:
                 self._note("garbage", str(error))
                 return
             for event in events:
                 await self._handle(event, opened)
+
+    async def _receive(self) -> bytes:
+        try:
+            return bytes(await self.stream.receive_some())
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
 
     async def _handle(self, event: Event, opened: Callable[[Socket], None]) -> None:
         match event:

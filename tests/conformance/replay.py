@@ -18,8 +18,9 @@ from mentra_trio import MentraSession, MiniAppServer
 from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.models import LinkState, StopReason
 
+from .app import ON_STOP, App, SessionKey, UnmappedCallError, comparable, describe_stop, session_key, stop_queue
 from .asgi import Answer, call
-from .calls import ON_STOP, App, SessionKey, UnmappedCallError, comparable, describe_stop, session_key, stop_queue
+from .calls import perform
 from .cloud import Accept, FakeCloud, Fate, Frame, Hang, Refuse, Socket, Unreachable, read_text
 from .marks import Comparison, bytes_of, is_binary
 from .rewrites import renumber
@@ -40,8 +41,6 @@ PING_INTERVALS = (7.5, 15.5)
 """Seconds between JSON pings: any interval of D20 and of the recordings."""
 HANDLER_START = 0.4
 """Most seconds from the first ack to the handler."""
-IDLE = 0.4
-"""Seconds at the end of every scenario in which nothing more may happen."""
 EPSILON = 1e-6
 LONGEST = 3600.0
 """Virtual seconds after which a scenario hangs."""
@@ -137,8 +136,6 @@ class _Replay:
                     await self._wait_for(item.wait)
             await self._play(item)
             last = item
-        await self._compare()
-        await self._wait_for(max(self.timeline.end_wait, IDLE))
         self._check_unfinished()
 
     def _is_same_tick(self, last: Item | None, item: Item) -> bool:
@@ -166,7 +163,7 @@ class _Replay:
         await self._nursery.start(self._serve, server)
         return server
 
-    async def _serve(
+    async def _serve(  # noqa: ASYNC114  (started in the nursery that outlives all)
         self, server: MiniAppServer, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         try:
@@ -190,7 +187,7 @@ class _Replay:
         key = self.app.started(name, session)
         try:
             for item in self._early.pop(key, []):
-                await self.app.perform(item)
+                await perform(self.app, item)
         except UnmappedCallError as error:
             self._unmapped = error  # the SDK would take it for a crash of the app
         self.changed.unpark_all()
@@ -219,9 +216,11 @@ class _Replay:
         self._moment = trio.current_time()
         match item.dir, item.kind:
             case "app", _:
-                await self.app.perform(item)
+                await perform(self.app, item)
             case "in", "http":
                 self._nursery.start_soon(self._request, item)
+            case "runner", "rest":
+                pass  # its waiting time is over
             case "runner", "keeps_trying":
                 await self._keep_trying(item)
             case "in", _:
@@ -284,6 +283,7 @@ class _Replay:
     async def _wait_handler(self, item: Item) -> None:
         """Let the handler start: it waits a moment for the state of the glasses, which the real cloud sends at once."""
         with trio.move_on_after(HANDLER_START):
+            await trio.lowlevel.checkpoint()
             while session_key(item) not in self.app.sessions or session_key(item) in self._early:
                 await self.changed.park()
         if self._unmapped is not None:
@@ -440,6 +440,7 @@ class _Replay:
         low, high = _window(item)
         base = self._moment
         with trio.move_on_at(base + high + EPSILON):
+            await trio.lowlevel.checkpoint()
             while not source() and not (item.is_optional and item.window is None):
                 await self.changed.park()
         waiting = source()

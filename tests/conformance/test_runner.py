@@ -16,7 +16,7 @@ import pytest
 
 from mentra_trio._wire.streams import parse_stream
 
-from .calls import UnmappedCallError
+from .app import UnmappedCallError
 from .marks import Comparison, bytes_of, snake, subscription_set
 from .recordings import OWN_VECTORS, Json, load_cases, uses_own_vectors
 from .replay import MismatchError, replay

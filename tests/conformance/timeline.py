@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+IDLE = 0.4
+"""Seconds at the end of every scenario in which nothing more may happen."""
 ACKS = ("tpa_connection_ack", "reconnect_ack")
 PERMANENT_REJECTIONS = ("NOT_RUNNING", "BOOT_TIMEOUT", "SESSION_STOPPED", "USER_STOPPED")
 """Codes of `reconnect_rejected` that end a session (P1 2.6)."""
@@ -36,7 +38,7 @@ class Item:
     """One thing that happens. Rows may match and edit every field."""
 
     dir: str
-    """`app` and `in` are played; `out`, `event` and `result` are compared; `runner` is an order of a row."""
+    """`app` and `in` are played; `out`, `event` and `result` are compared; `runner` is an order to the runner."""
     kind: str
     """As recorded; of a result `return` or `error`."""
     step: int
@@ -93,8 +95,6 @@ class Timeline:
 
     name: str
     items: list[Item]
-    end_wait: float
-    """Seconds at the end in which nothing more happens."""
     unfinished: frozenset[int]
     """Calls that had not returned when the record ended."""
     has_stop_handler: bool
@@ -116,11 +116,11 @@ def timeline(name: str, body: Json) -> Timeline:
     _note_never(items)
     _note_links(items, end_wait)
     _move_answers_behind_ack(items)
+    items.append(Item(dir="runner", kind="rest", step=len(items), wait=max(end_wait, IDLE)))
     unfinished = cast("list[int]", body.get("unfinished_calls", []))
     return Timeline(
         name=name,
         items=items,
-        end_wait=end_wait,
         unfinished=frozenset(unfinished),
         has_stop_handler=raises or any(item.handler == "on_stop" for item in items),
         stop_handler_raises=raises,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from tests.conformance.recordings import as_object
 from tests.conformance.timeline import Item, field, is_ack, is_answer, is_request
 
 from .common import copy_item, drop, live_observers, new_event, next_run
@@ -35,16 +36,17 @@ def ends_here(items: list[Item], item: Item) -> None:
     sockets = {other.conn for other in items[place:end] if other.kind == "open" and other.session == item.session}
     sockets.add(item.conn)
     kept: list[Item] = []
+    stops: list[Item] = []
     for other in items[place:end]:
-        is_link = other.conn in sockets and other.dir in ("in", "out")
-        is_told = other.handler == "on_stop" or other.method == "session.on_stopped"
-        is_news = other.dir == "event" and other.session == item.session and not is_told
-        is_on_stop = other.handler == "on_stop" and any(one.handler == "on_stop" for one in kept)
-        if is_link or is_news or is_on_stop:
-            continue
-        if other.kind == "return" and other.session == item.session and other.method == "session.is_connected":
-            other.value = False
-        kept.append(other)
+        is_own = other.session == item.session
+        if other.handler == "on_stop" and is_own:
+            stops.append(other)
+        elif other.kind == "return" and is_own and other.method in ("session.is_connected", "session.is_parked"):
+            kept.append(copy_item(other, value=False))
+        elif other.dir == "event" and is_own and other.method != "session.on_stopped":
+            pass  # of a life that does not happen
+        elif other.conn not in sockets or other.dir not in ("in", "out"):
+            kept.append(other)
     told: list[Item] = []
     if item.kind == "text":
         message = {"code": 1000, "reason": "Client disconnect"}
@@ -53,9 +55,13 @@ def ends_here(items: list[Item], item: Item) -> None:
         )
     losers = live_observers(items, item, "session.on_disconnected")
     told += [new_event(observer, item, {"permanent": True}) for observer in losers]
+    reason = field(item.message, "reason")
+    for stop in stops[:1]:
+        value = {**(as_object(stop.value) or {}), **({"reason": reason} if item.kind == "close" else {})}
+        told.append(copy_item(stop, wait=0.0, value=value))
     if item.kind == "close":
         stopped = live_observers(items, item, "session.on_stopped")
-        told += [new_event(observer, item, field(item.message, "reason")) for observer in stopped]
+        told += [new_event(observer, item, reason) for observer in stopped]
     items[place:end] = [*told, *kept]
 
 
@@ -83,6 +89,8 @@ UNKNOWN_SESSION_CLOSES = (
     (1008, "Session not found"),
 )
 """Close frames after which only an init can help, where the message that goes with them is missing (P1 2.6)."""
+SUPERSEDED = 1013
+"""Close code of a parked socket that another one of the same app replaces."""
 PERMANENT_REFUSALS = (
     "INVALID_API_KEY",
     "APP_DEPRECATED",
@@ -112,10 +120,19 @@ def reads_close(items: list[Item], item: Item) -> None:
     if last is not None and last.dir == "in" and field(last.message, "type") in spoke:
         return  # what was said before counts
     is_acked = _is_acked(items, item)
-    if frame in STOPPING_CLOSES or (not is_acked and frame in REFUSING_CLOSES):
+    if frame in STOPPING_CLOSES or (not is_acked and frame in REFUSING_CLOSES) or _is_superseded(items, item):
         ends_here(items, item)
     elif not is_acked and frame in UNKNOWN_SESSION_CLOSES:
         _inits_next(items, item)
+
+
+def _is_superseded(items: list[Item], item: Item) -> bool:
+    """Tell whether a close frame says that another socket of this app is parked (P1 2.9)."""
+    own = [other for other in items[: items.index(item)] if other.conn == item.conn]
+    is_parked = not _is_acked(items, item) and any(
+        field(other.message, "type") == "reconnect_deferred" for other in own
+    )
+    return is_parked and field(item.message, "code") == SUPERSEDED
 
 
 def _inits_next(items: list[Item], item: Item) -> None:
@@ -173,6 +190,9 @@ def refused_upgrade(items: list[Item], item: Item) -> None:
     place = items.index(item)
     if any(is_ack(other) and other.session == item.session for other in items[:place]):
         ends_here(items, item)
+        for other in items[place : next_run(items, item)]:
+            if other.handler == "on_stop":
+                other.value = {**(as_object(other.value) or {}), "reason": "401", "kind": "refused"}
 
 
 def closed_first(items: list[Item], item: Item) -> None:
@@ -257,6 +277,8 @@ def renamed(items: list[Item], item: Item) -> None:
 
 def reconnects(items: list[Item], item: Item) -> None:
     """The session reconnects after this close frame, and does not wait for the end of its park."""
+    if field(item.message, "code") == SUPERSEDED:
+        return
     place = items.index(item)
     end = next_run(items, item)
     kept = [
@@ -279,6 +301,10 @@ def reconnects(items: list[Item], item: Item) -> None:
     items[place + 1 : end] = [*events, *first, *others]
 
 
+MOST_REST = 3.0
+"""Seconds at the end in which a handshake that nobody answers has not failed yet."""
+
+
 def unanswered(items: list[Item], item: Item) -> None:
     """A handshake that the cloud does not answer within 4 s has failed: the first one for good, others are repeated."""
     place = items.index(item) + 1
@@ -291,15 +317,11 @@ def unanswered(items: list[Item], item: Item) -> None:
         items[place:place] = [close, Item(dir="out", kind="http", step=item.step, message=message)]
         return
     opened = next(other for other in items if other.kind == "open" and other.conn == item.conn)
-    for attempt in range(int(item.silence // 14) + 1):
-        new = 1000 * cast("int", item.conn) + attempt
-        again = [
-            copy_item(opened, conn=new, window=(0.0, 10.0)),
-            copy_item(item, conn=new, silence=0.0, is_optional=attempt > 0),
-        ]
-        items[place:place] = [close, *again]
-        close = copy_item(close, conn=new, is_optional=True)
-        place += 3
+    new = 1000 * cast("int", item.conn)
+    again = [copy_item(opened, conn=new, wait=1.0, window=None), copy_item(item, conn=new, silence=0.0)]
+    items[place:place] = [close, *again]
+    # Before the next attempt fails in the same way, the replay is over.
+    items[-1].wait = min(items[-1].wait, MOST_REST)
 
 
 def backoff(items: list[Item], item: Item) -> None:
