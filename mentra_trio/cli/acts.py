@@ -99,7 +99,7 @@ class Conversation:
     """Where it is typed, if it has to be shown; then Ctrl-D also ends the command that is at work."""
     _greeting: str = ""
     """What is told first."""
-    _read: Callable[[], Awaitable[bytes]] = read_stdin
+    read: Callable[[], Awaitable[bytes]] = read_stdin
     """Gives what was typed since the last time; nothing at the end."""
 
     async def play(self, player: Player, console: Console) -> int:
@@ -124,7 +124,7 @@ class Conversation:
     async def _listen(self, lines: trio.MemorySendChannel[str], scope: trio.CancelScope) -> None:
         async with lines:
             while not self._typing.is_over:
-                for line in self._typing.feed(await self._read()):
+                for line in self._typing.feed(await self.read()):
                     await lines.send(line)
                 if self._live is not None:
                     self._live.typed()

@@ -54,7 +54,7 @@ class LiveConsole:
     """What is being typed; `None` where nobody types."""
     _restore: Callable[[], None] = lambda: None
     """Undoes `typing_mode`."""
-    _size: Callable[[], tuple[int, int]] = lambda: shutil.get_terminal_size(_FALLBACK_SIZE)
+    get_size: Callable[[], tuple[int, int]] = lambda: shutil.get_terminal_size(_FALLBACK_SIZE)
     """Columns and rows of the terminal."""
     _player: Player | None = attrs.field(default=None, init=False)
     _drawn: list[str] = attrs.field(factory=list[str], init=False)
@@ -70,7 +70,7 @@ class LiveConsole:
     def refresh(self) -> None:
         """Draw again what is different."""
         with self._lock:
-            size = self._size()
+            size = self.get_size()
             if size != self._drawn_at or self._bottom(*size) != self._drawn:
                 self._paint("")
 
@@ -122,7 +122,7 @@ class LiveConsole:
         return [*lines, "" if self._editor is None else self._editor.text]
 
     def _paint(self, above: str) -> None:
-        size = self._size()
+        size = self.get_size()
         if self._drawn_at is not None and size != self._drawn_at:
             # The terminal has wrapped the old lines in its own way: nobody knows where they are.
             start = _CLEAR
@@ -133,13 +133,13 @@ class LiveConsole:
         *shown, _ = self._drawn
         above = _ERASE_BELOW + above if above else ""
         drawn = "".join(f"{line}{_ERASE_LINE}\n" for line in shown)
-        write(self._out, start + above + drawn + self._prompt(size[0]) + _ERASE_BELOW)
+        write(self._out, start + above + drawn + self._prompt(size[0]))
 
     def _prompt(self, columns: int) -> str:
         """The prompt with as much around the cursor as fits, and the cursor in place."""
         editor = self._editor
         if editor is None or self._player is None:
-            return ""
+            return _ERASE_BELOW
         room = max(columns - len(_PROMPT) - 1, 1)
         text = frame.printable(editor.text)
         start = 0
@@ -149,7 +149,7 @@ class LiveConsole:
         while frame.cells(shown) > room:
             shown = shown[:-1]
         column = len(_PROMPT) + frame.cells(text[start : editor.cursor])
-        return f"{_PROMPT}{shown}{_ERASE_LINE}\r{_RIGHT.format(column)}"
+        return f"{_PROMPT}{shown}{_ERASE_BELOW}\r{_RIGHT.format(column)}"
 
 
 class _Above(io.RawIOBase):

@@ -88,6 +88,7 @@ def _import_file(text: str) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise _told(error, text) from error
     return module
 

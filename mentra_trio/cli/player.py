@@ -6,7 +6,7 @@ sockets.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never, cast
+from typing import TYPE_CHECKING, NoReturn, assert_never, cast
 
 import attrs
 import trio
@@ -47,7 +47,7 @@ _LINKS: Mapping[AppState | None, str] = {
     AppState.STOPPED: "stopped",
 }
 _START_FAULTS = {
-    Stage.WEBHOOK: "its server refused the webhook twice",
+    Stage.WEBHOOK: "its server did not take the start, twice",
     Stage.TIMEOUT: "it did not connect within 6 s",
     Stage.HARDWARE_CHECK: "these glasses lack what it requires",
     Stage.STOPPED: "it was stopped while it started",
@@ -111,7 +111,7 @@ class Player:
     async def play(self, command: Action) -> str:
         """Do it, return when it has taken effect, with what there is to tell; empty when that is nothing.
 
-        Cancelling: what was asked of the cloud goes on, but connects are no longer refused.
+        Cancelling stops the waiting: what was asked of the cloud goes on.
 
         Raises `CommandFailedError` when it cannot be done, or is not as expected.
         """
@@ -173,7 +173,7 @@ class Player:
     def _language(self) -> str | None:
         """What to speak; `None` while the app does not listen, or its socket is not ready: words would be lost."""
         wearer = self._cloud.session(self._user.user_id)
-        if wearer is None or self.session is None or not _is_subscribed(self.session):
+        if wearer is None or self.session is None or not self.session.is_ready:
             return None
         streams = wearer.speech.streams
         if any(stream.hears(_ENGLISH) for stream in streams):
@@ -186,19 +186,15 @@ class Player:
         self._require_running()
         session = self.session
         old = None if session is None else session.connection
-        faults = self._cloud.faults
-        faults.refuse_connects = seconds > 0
-        try:
-            if old is not None:
-                old.cut()
-            await trio.sleep(seconds)
-        finally:
-            faults.refuse_connects = False
+        if seconds > 0:
+            self._cloud.refuse_connects(seconds)
+        if old is not None:
+            old.cut()
 
         def is_back() -> bool:
-            return session is not None and session.connection is not old and _is_subscribed(session)
+            return session is not None and session.connection is not old and session.is_ready
 
-        with trio.move_on_after(RETURN_SECONDS):
+        with trio.move_on_after(seconds + RETURN_SECONDS):
             await self._cloud.wait_until(lambda: is_back() or not self.is_running)
         if not self.is_running:
             raise CommandFailedError(
@@ -217,7 +213,8 @@ class Player:
             return "the app runs already"
         result = await self._user.start(self.package_name)
         if not result.succeeded:
-            why = _START_FAULTS.get(result.failed_at or Stage.UNKNOWN_APP, f"the cloud says {result.failed_at}")
+            stage = result.failed_at or Stage.UNKNOWN_APP
+            why = _START_FAULTS.get(stage, f"the cloud says {stage.value}")
             raise CommandFailedError(f"the app did not start: {why}")
         return ""
 
@@ -248,9 +245,16 @@ class Player:
         return ""
 
     async def _expect(self, text: str, seconds: float) -> str:
-        with trio.move_on_after(seconds):
-            await self._user.glasses.wait_for(lambda screen: shows(screen, text))
-            return ""
+        await trio.lowlevel.checkpoint()
+        glasses = self._user.glasses
+        if not shows(glasses.screen, text):
+            with trio.move_on_after(seconds) as patience:
+                await glasses.wait_for(lambda screen: shows(screen, text))
+            if patience.cancelled_caught:
+                self._fail_expectation(text, seconds)
+        return ""
+
+    def _fail_expectation(self, text: str, seconds: float) -> NoReturn:
         message = f"expected {text!r} within {seconds:g} s; the glasses show {describe(self._user.glasses.lines)}"
         raise CommandFailedError(message if self.is_running else f"{message}, and the app does not run")
 
@@ -272,10 +276,6 @@ def shows(screen: Screen, text: str) -> bool:
 def describe(lines: Sequence[str]) -> str:
     """Spell what glasses show, in one line."""
     return " / ".join(repr(line) for line in lines) if any(lines) else "nothing"
-
-
-def _is_subscribed(session: AppSession) -> bool:
-    return session.is_attached and session.subscriptions_since >= session.attached_at
 
 
 def _rows(values: object, prefix: str = "") -> Iterator[str]:

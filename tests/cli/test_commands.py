@@ -1,0 +1,174 @@
+"""Lines into commands, and the mistakes that people make."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mentra_trio.cli.commands import (
+    USAGES,
+    Battery,
+    Command,
+    CommandError,
+    Drop,
+    Expect,
+    Help,
+    Quit,
+    Say,
+    Set,
+    Start,
+    Stats,
+    Stop,
+    Wait,
+    explain,
+    parse,
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("say hello", Say("hello")),
+        ("say good   morning", Say("good morning")),
+        ('say "good   morning"', Say("good   morning")),
+        ("say don't panic", Say("don't panic")),
+        ("say --partial good mor", Say("good mor", is_final=False)),
+        ('say "--partial" x', Say("--partial x")),
+        ("say - hm", Say("- hm")),
+        ("say I saw it within 5", Say("I saw it within 5")),
+        ("drop", Drop(0)),
+        ("drop 8", Drop(8)),
+        ("drop 0.25", Drop(0.25)),
+        ("drop .5", Drop(0.5)),
+        ("stop", Stop()),
+        ("start", Start()),
+        ("battery 0", Battery(0)),
+        ("battery 100", Battery(100)),
+        ("set name Ada Lovelace", Set("name", "Ada Lovelace")),
+        ("set on true", Set("on", value=True)),
+        ("set off null", Set("off", None)),
+        ("set limit 5", Set("limit", 5)),
+        ("set ratio 0.5", Set("ratio", 0.5)),
+        ('set text "text"', Set("text", "text")),
+        ('set digits "5"', Set("digits", "5")),
+        ("set digits '\"5\"'", Set("digits", "5")),
+        ("set text 'one two'", Set("text", "one two")),
+        ('set list [1, "two"]', Set("list", [1, "two"])),
+        ("set list '[1, 2]'", Set("list", [1, 2])),
+        ('set map {"a": {"b": 1}} # nested', Set("map", {"a": {"b": 1}})),
+        ('set empty ""', Set("empty", "")),
+        ("set odd NaN", Set("odd", "NaN")),
+        ("set odd -Infinity", Set("odd", "-Infinity")),
+        ("set odd 1e999", Set("odd", "1e999")),
+        ("set deep " + "[" * 5000, Set("deep", "[" * 5000)),
+        ("set long " + "9" * 5000, Set("long", "9" * 5000)),
+        ("set 'a key' 1", Set("a key", 1)),
+        ("expect You said: hello", Expect("You said: hello", 5)),
+        ("expect Done within 2", Expect("Done", 2)),
+        ("expect Done within 0", Expect("Done", 0)),
+        ('expect "gone within 5"', Expect("gone within 5", 5)),
+        ('expect "gone within 5" within 1.5', Expect("gone within 5", 1.5)),
+        ("expect stay within reach", Expect("stay within reach", 5)),
+        ('expect stay "within" 3', Expect("stay within 3", 5)),
+        ("expect x within 3s", Expect("x within 3s", 5)),
+        ("expect x within -3", Expect("x within -3", 5)),
+        ("expect within", Expect("within", 5)),
+        ('expect "within" 5', Expect("within 5", 5)),
+        ("wait 2", Wait(2)),
+        ("stats", Stats()),
+        ("help", Help()),
+        ("help say", Help("say")),
+        ("quit", Quit()),
+        ("  quit  # for today", Quit()),
+        ("", None),
+        ("   ", None),
+        ("# a comment", None),
+    ],
+)
+def test_a_line_means_this(line: str, command: Command | None) -> None:
+    assert parse(line) == command
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("say", "there is nothing to say; write: say [--partial] TEXT"),
+        ('say ""', "there is nothing to say"),
+        ("say '  '", "there is nothing to say"),
+        ("say --partial", "there is nothing to say"),
+        ("say --loud hello", "say has no option --loud"),
+        ('say "hello', "never closed"),
+        ("drop now", "'now' is not a number of seconds"),
+        ("drop -1", "'-1' is not a number"),
+        ("drop 1 2", "'1 2' is not a number"),
+        ("drop nan", "'nan' is not a number"),
+        ("drop inf", "'inf' is not a number"),
+        ("drop 1e3", "'1e3' is not a number"),
+        ("drop ٣", "is not a number"),
+        ("drop 100000", "'100000' is not a number of seconds from 0 to 86400"),
+        ("wait", "'' is not a number of seconds"),
+        ("battery", "a battery level is a whole number from 0 to 100, not ''; write: battery N"),
+        ("battery 101", "from 0 to 100, not '101'"),
+        ("battery -1", "from 0 to 100"),
+        ("battery 5.5", "from 0 to 100"),
+        ("battery ٣", "from 0 to 100"),
+        ("battery " + "9" * 5000, "from 0 to 100"),
+        ("set", "set needs the key of a setting and a value"),
+        ("set name", "set needs the key of a setting and a value"),
+        ('set "" 1', "the key of a setting is empty"),
+        ("expect", "there is no text to look for"),
+        ('expect ""', "there is no text to look for"),
+        ('expect "" within 3', "there is no text to look for"),
+        ("expect within 3", "there is no text before 'within'"),
+        ("expect x within 100000", "'100000' is not a number of seconds"),
+        ("stop it", "stop takes no argument, but there is 'it'; write: stop"),
+        ("start 1", "start takes no argument"),
+        ("stats all", "stats takes no argument"),
+        ("quit now", "quit takes no argument"),
+        ("sya hello", "there is no command 'sya'; did you mean 'say'? 'help' lists them all"),
+        ("SAY hello", "did you mean 'say'?"),
+        ("exit", "did you mean 'quit'?"),
+        ("?", "did you mean 'help'?"),
+        ("expct x", "did you mean 'expect'?"),
+        ("xyzzy", "there is no command 'xyzzy'; 'help' lists them all"),
+        ("help drp", "there is no command 'drp'; did you mean 'drop'?"),
+        ('"" x', "there is no command ''"),
+    ],
+)
+def test_a_mistake_is_told_with_what_to_write_instead(line: str, fault: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        parse(line)
+
+    assert fault in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=60) | st.builds("{} {}".format, st.sampled_from([*USAGES]), st.text(max_size=60)))
+def test_any_line_is_a_command_or_a_mistake(line: str) -> None:
+    with contextlib.suppress(CommandError):
+        parse(line)
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1).filter(str.strip))
+def test_a_text_in_quotes_is_expected_as_it_is(text: str) -> None:
+    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    assert parse(f"expect {quoted} within 2") == Expect(text, 2)
+
+
+def test_help_lists_every_command_in_eighty_columns() -> None:
+    text = explain()
+
+    for usage in USAGES.values():
+        assert usage.form in text
+    assert max(map(len, text.splitlines())) < 80
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_every_command_explains_itself(name: str) -> None:
+    text = explain(name)
+
+    assert text.startswith(USAGES[name].form)
+    assert USAGES[name].summary in text
+    assert max(map(len, text.splitlines())) < 80

@@ -1,0 +1,500 @@
+"""Commands and their effects, in memory, on the virtual clock."""
+
+import logging
+import math
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from mentra_trio import MentraSession
+from mentra_trio.cli.commands import (
+    Action,
+    Battery,
+    Drop,
+    Expect,
+    Help,
+    Say,
+    Set,
+    Start,
+    Stats,
+    Stop,
+    Wait,
+    parse,
+)
+from mentra_trio.cli.commands import Quit as QuitCommand
+from mentra_trio.cli.player import CommandFailedError, Player, describe
+from mentra_trio.simulator import AppState
+from tests.cli.stage import PACKAGE, Echo, make_app, open_stage
+
+
+async def play(player: Player, *lines: str) -> str:
+    """Play lines; return the last answer."""
+    answer = ""
+    for line in lines:
+        command = parse(line)
+        assert command is not None
+        assert not isinstance(command, QuitCommand)
+        answer = await player.play(command)
+        # What was sent still has to arrive.
+        await trio.testing.wait_all_tasks_blocked()
+    return answer
+
+
+async def fail(player: Player, line: str) -> str:
+    """Play a line that cannot be done; return what is told."""
+    with pytest.raises(CommandFailedError) as caught:
+        await play(player, line)
+    return str(caught.value)
+
+
+async def test_a_finished_sentence_reaches_the_app_and_its_answer_the_glasses(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start", "expect Hello", "say good morning", "expect Heard: good morning")
+
+        assert echo.heard == ["good morning"]
+
+
+async def test_a_partial_is_one_interim_of_the_sentence_that_the_next_say_finishes(autojump_clock: MockClock) -> None:
+    app = make_app()
+    got: list[tuple[str, bool, str | None]] = []
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        async with session.transcription.stream() as speech:
+            async for line in speech:
+                got.append((line.text, line.is_final, line.utterance_id))  # noqa: PERF401 - a comprehension shows nothing before its end
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "say --partial good mor", "say good morning")
+
+        assert got[0][:2] == ("good mor", False)
+        assert got[-1][:2] == ("good morning", True)
+        assert len({utterance for _, _, utterance in got}) == 1
+
+
+async def test_what_is_said_waits_for_an_app_that_takes_its_time_to_listen(autojump_clock: MockClock) -> None:
+    app = make_app()
+    heard: list[str] = []
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await trio.sleep(9)
+        async with session.transcription.stream(interim=False) as speech:
+            async for line in speech:
+                heard.append(line.text)  # noqa: PERF401 - a comprehension shows nothing before its end
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "say at last")
+
+        assert heard == ["at last"]
+
+
+async def test_an_app_that_does_not_listen_within_ten_seconds_is_an_error(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await session.display.show_text_wall("deaf")
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start")
+        before = trio.current_time()
+
+        assert "did not listen to speech for 10 s" in await fail(stage.player, "say hello")
+        assert trio.current_time() - before == pytest.approx(10)
+
+
+async def test_an_app_that_ends_while_it_is_waited_for_is_an_error_at_once(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await trio.sleep(2)
+        await session.end()
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start")
+
+        assert await fail(stage.player, "say hello") == "the app does not run; 'start' starts it"
+        assert trio.current_time() < 5
+        assert stage.player.status == "ended by the app"
+
+
+async def test_speech_is_in_a_language_that_the_app_listens_to(autojump_clock: MockClock) -> None:
+    app = make_app()
+    languages: list[str | None] = []
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        async with session.transcription.stream("fr", "de", interim=False) as speech:
+            async for line in speech:
+                languages.append(line.language)  # noqa: PERF401 - a comprehension shows nothing before its end
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "say bonjour")
+
+        assert len(languages) == 1
+        assert languages[0] in {"fr", "fr-FR"}
+
+
+async def test_an_app_that_stops_listening_in_the_middle_of_a_sentence_is_told(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        async with session.transcription.stream():
+            await trio.sleep(0.5)
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start")
+        stage.cloud.quirks.poison = False
+
+        assert "the app did not hear it" in await fail(stage.player, "say one two three four five six seven")
+
+
+@pytest.mark.parametrize("seconds", ["", "0.5", "3", "4.9"])
+async def test_a_dropped_app_is_back_with_its_handler_and_hears_all_that_follows(
+    autojump_clock: MockClock, seconds: str
+) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start", "say before", f"drop {seconds}", "say after")
+
+        assert echo.heard == ["before", "after"]
+        assert echo.runs == 1
+        session = echo.app.session_for(stage.user.user_id)
+        assert session is not None
+        assert session.connections == 2
+
+
+async def test_a_drop_beyond_the_grace_of_the_cloud_ends_in_a_resurrection_of_the_same_handler_run(
+    autojump_clock: MockClock,
+) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start", "say before", "drop 8", "say after")
+
+        assert echo.heard == ["before", "after"]
+        assert echo.runs == 1
+
+
+async def test_a_drop_beyond_all_patience_of_the_cloud_is_an_error(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+        before = trio.current_time()
+
+        assert "did not come back in time" in await fail(stage.player, "drop 30")
+        assert trio.current_time() - before == pytest.approx(11, abs=0.5)
+        assert stage.player.status.startswith("stopped")
+
+
+async def test_each_verb_that_needs_the_app_says_that_it_does_not_run(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        for line in ("say hello", "drop", "drop 3"):
+            assert await fail(stage.player, line) == "the app does not run; 'start' starts it"
+
+        assert await play(stage.player, "stop") == "the app does not run"
+        await play(stage.player, "start", "stop")
+        for line in ("say hello", "drop"):
+            assert await fail(stage.player, line) == "the app does not run; 'start' starts it"
+
+
+async def test_starting_and_stopping_twice_changes_nothing(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        assert await play(stage.player, "start") == ""
+        assert await play(stage.player, "start") == "the app runs already"
+        assert await play(stage.player, "stop") == ""
+        assert await play(stage.player, "stop") == "the app does not run"
+        assert echo.runs == 1
+
+
+async def test_a_stopped_and_started_app_runs_anew_and_hears(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start", "say one", "stop", "start", "say two", "expect Heard: two")
+
+        assert echo.runs == 2
+        assert echo.heard == ["one", "two"]
+
+
+async def test_a_stop_waits_for_an_app_that_is_on_its_way_back(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+        stage.user.socket(PACKAGE).cut()
+        await trio.testing.wait_all_tasks_blocked()
+        assert stage.player.status.startswith("connection lost")
+
+        assert await play(stage.player, "stop") == ""
+        assert stage.user.state_of(PACKAGE) is AppState.STOPPED
+
+
+class Yes:
+    """An app's server that takes every webhook and does nothing."""
+
+    async def post(self, url: str, body: bytes) -> int | None:
+        await trio.lowlevel.checkpoint()
+        return 200
+
+
+async def test_an_app_that_takes_the_start_and_does_not_connect_is_told(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        stage.cloud.webhooks = Yes()
+
+        assert await fail(stage.player, "start") == "the app did not start: it did not connect within 6 s"
+
+
+async def test_an_app_that_does_not_take_the_start_is_told(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        stage.cloud.origin = "ws://127.0.0.1:1"  # not allow-listed
+
+        assert await fail(stage.player, "start") == "the app did not start: its server did not take the start, twice"
+
+
+async def test_a_server_that_does_not_answer_a_stop_is_told(autojump_clock: MockClock) -> None:
+    class Silent:
+        async def post(self, url: str, body: bytes) -> int | None:
+            await trio.sleep_forever()
+
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+        stage.cloud.webhooks = Silent()
+
+        assert "its server does not answer" in await fail(stage.player, "stop")
+        assert stage.player.status == "stopping"
+
+
+async def test_a_dropped_app_that_is_not_acknowledged_any_more_is_told(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+        stage.cloud.faults.ack_delay = math.inf
+
+        assert "was not back 30 s after" in await fail(stage.player, "drop")
+
+
+async def test_an_unknown_fault_of_a_start_is_told_in_the_words_of_the_cloud(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        del stage.cloud.store.apps[PACKAGE]
+
+        assert "UNKNOWN_APP" in await fail(stage.player, "start")
+
+
+async def test_battery_and_settings_reach_the_app(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        state = await session.device.state.wait_for(lambda state: state.battery_level == 12)
+        await session.settings.values.wait_for(lambda values: "name" in values)
+        await session.display.show_text_wall(f"{state.battery_level} {session.settings.get('name', '')}")
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "battery 12", 'set name "Ada Lovelace"', "expect 12 Ada Lovelace")
+
+
+async def test_a_setting_that_was_changed_before_the_start_is_there_from_the_start(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await session.display.show_text_wall(f"{session.settings.get('limit', 0)}")
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "set limit 5", "start", "expect 5")
+
+
+async def test_more_battery_levels_than_the_cloud_takes_in_a_second_all_arrive(autojump_clock: MockClock) -> None:
+    app = make_app()
+    levels: list[int | None] = []
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        async for state in session.device.state.changes():
+            levels.append(state.battery_level)  # noqa: PERF401 - a comprehension shows nothing before its end
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", *(f"battery {level}" for level in range(25)))
+        await trio.testing.wait_all_tasks_blocked()
+
+        assert levels[-1] == 24
+        assert trio.current_time() < 4
+
+
+async def test_an_expectation_that_is_met_takes_no_longer_than_that(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+        before = trio.current_time()
+        await play(stage.player, "expect Hello within 60")
+
+        assert trio.current_time() - before < 2
+        await play(stage.player, "expect Hello within 0")
+
+
+async def test_an_expectation_that_is_not_met_says_what_the_glasses_show_instead(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        assert await fail(stage.player, "expect x within 0") == (
+            "expected 'x' within 0 s; the glasses show nothing, and the app does not run"
+        )
+        await play(stage.player, "start", "expect Hello")
+        before = trio.current_time()
+
+        assert await fail(stage.player, "expect Goodbye within 2.5") == (
+            "expected 'Goodbye' within 2.5 s; the glasses show 'Hello'"
+        )
+        assert trio.current_time() - before == pytest.approx(2.5)
+
+
+async def test_a_text_is_found_in_one_line_and_across_lines(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await session.display.show_text_wall("first line\n\nthird " + "word " * 20)
+
+    async with open_stage(app) as stage:
+        await play(
+            stage.player,
+            "start",
+            "expect first line",
+            "expect line third",  # empty lines left out
+            'expect "line  third"',  # all lines, as the issue has it
+            "expect " + "word " * 19 + "word",  # wrapped
+        )
+        assert len(stage.glasses.lines) > 3
+        await fail(stage.player, "expect " + "word " * 21)
+
+
+async def test_a_text_that_is_shown_for_a_moment_counts(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await trio.sleep(3)
+        await session.display.show_text_wall("now")
+        await trio.sleep(0.4)
+        await session.display.show_text_wall("gone")
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "expect now", "expect gone")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "日本語のテスト",
+        "ça va? Ünïcödé 👋🏽",
+        "שלום עולם",
+        "a" * 2000,
+        "word " * 2000,
+        "a\u2028b",
+        "back\\\\slash",
+    ],
+)
+async def test_whatever_is_said_arrives(autojump_clock: MockClock, text: str) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+        await stage.player.play(Say(text.strip(" ")))
+        await trio.testing.wait_all_tasks_blocked()
+        heard = echo.heard[0] if echo.heard else ""
+
+        assert heard.split() == text.split()
+
+
+async def test_statistics_list_what_is_not_zero_and_what_the_app_did_wrong(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        assert await play(stage.player, "stats") == "the app has no session"
+        await play(stage.player, "start", "say hello", "drop")
+        rows = await play(stage.player, "stats")
+        stage.cloud.mode = stage.cloud.mode.FAITHFUL
+        stage.cloud.report(PACKAGE, "P1 0", "it misbehaved")
+
+        counted = dict(row.split()[:2] for row in rows.splitlines()[:-1])
+        assert counted["connections"] == "2"
+        assert "0" not in counted.values()
+        assert "streams.open.0.received" in counted
+        assert "it misbehaved (P1 0)" in await play(stage.player, "stats")
+
+
+async def test_help_explains_and_changes_nothing(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        assert "drop [SECONDS]" in await play(stage.player, "help")
+        assert (await play(stage.player, "help drop")).startswith("drop [SECONDS]\n")
+
+
+async def test_the_status_tells_link_and_battery(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        player = stage.player
+        assert player.status == "not started"
+        seen: list[str] = []
+
+        async def watch() -> None:
+            while True:
+                seen.append(player.status)
+                await player.wait_status(seen[-1])
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            await play(player, "start", "battery 7", "drop 8", "stop", "start")
+            nursery.cancel_scope.cancel()
+
+        assert seen[0] == "not started"
+        for status in ("starting", "connected", "connected, 7 %", "connection lost, 7 %", "restarting, 7 %"):
+            assert status in seen or status == "restarting, 7 %"
+        assert "stopped, 7 %" in seen
+        assert seen[-1] == "connected, 7 %"
+
+
+async def test_the_status_of_an_app_that_waits_for_its_ack_is_connecting(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        stage.cloud.faults.ack_delay = 2.0
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(play, stage.player, "start")
+            await trio.sleep(1)
+
+            assert stage.player.status == "connecting"
+
+
+def test_what_is_empty_is_nothing() -> None:
+    assert describe(()) == "nothing"
+    assert describe(("", "")) == "nothing"
+    assert describe(("a", "b'c")) == "'a' / \"b'c\""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [Say("x"), Drop(), Drop(2), Stop(), Start(), Battery(3), Set("k", 1), Expect("x"), Wait(1), Stats(), Help()],
+    ids=lambda command: type(command).__name__,
+)
+async def test_every_command_can_be_cancelled_at_once_and_the_next_one_works(
+    autojump_clock: MockClock, command: Action
+) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+        with trio.move_on_after(0) as scope:
+            await stage.player.play(command)
+
+        assert scope.cancelled_caught
+        await play(stage.player, "start", "say still there")
+        assert echo.heard[-1] == "still there"

@@ -1,0 +1,109 @@
+"""Tracebacks without what is not the developer's."""
+
+import logging
+from collections.abc import Generator
+from io import StringIO
+
+import pytest
+
+from mentra_trio import MiniAppServer
+from mentra_trio.cli.commands import parse
+from mentra_trio.cli.logs import LIBRARIES, start_logging
+from mentra_trio.cli.tracebacks import format_error
+from mentra_trio.errors import ConfigError
+
+
+def files(text: str) -> list[str]:
+    """The files of a formatted traceback."""
+    return [line.split('"')[1].rpartition("/")[2] for line in text.splitlines() if line.lstrip().startswith('File "')]
+
+
+def test_an_error_that_the_sdk_raised_on_purpose_ends_in_the_call_of_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        MiniAppServer("two words")
+
+    assert files(format_error(caught.value)) == ["test_tracebacks.py"]
+
+
+def test_an_error_of_the_sdk_by_accident_keeps_its_frames() -> None:
+    with pytest.raises(TypeError) as caught:
+        parse(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the mistake of this test
+
+    assert files(format_error(caught.value)) == ["test_tracebacks.py", "commands.py", "words.py"]
+
+
+def test_an_error_without_a_frame_of_the_developer_is_shown_whole() -> None:
+    error = ValueError("no frames at all")
+
+    assert format_error(error) == "ValueError: no frames at all"
+
+
+def test_causes_and_groups_are_shown_too() -> None:
+    error = ExceptionGroup("both", [ValueError("second")])
+    error.__cause__ = KeyError("first")
+    text = format_error(error)
+
+    assert "KeyError: 'first'" in text
+    assert "ValueError: second" in text
+
+
+@pytest.fixture
+def stream() -> Generator[StringIO, None, None]:
+    """Where records go; the logging of the test run is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield StringIO()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.captureWarnings(capture=False)
+
+
+def speak() -> None:
+    for name in ("hello_glasses", "mentra_trio.session", "hypercorn.error"):
+        for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+            logging.getLogger(name).log(level, "%s %s", name.partition(".")[0], logging.getLevelName(level).lower())
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "records"),
+    [
+        (0, ["hello_glasses info", "hello_glasses warning", "mentra_trio warning", "hypercorn warning"]),
+        (
+            1,
+            [
+                "hello_glasses info",
+                "hello_glasses warning",
+                "mentra_trio info",
+                "mentra_trio warning",
+                "hypercorn warning",
+            ],
+        ),
+        (
+            2,
+            [
+                f"{name} {level}"
+                for name in ("hello_glasses", "mentra_trio", "hypercorn")
+                for level in ("debug", "info", "warning")
+            ],
+        ),
+    ],
+)
+def test_the_app_is_heard_before_the_sdk(stream: StringIO, verbosity: int, records: list[str]) -> None:
+    start_logging(stream, verbosity=verbosity)
+    speak()
+
+    assert [line.partition(": ")[2] for line in stream.getvalue().splitlines()] == records
+
+
+def test_a_record_with_an_error_shows_the_part_of_the_author(stream: StringIO) -> None:
+    start_logging(stream, verbosity=0)
+    try:
+        MiniAppServer("two words")
+    except ConfigError:
+        logging.getLogger("app").exception("it failed")
+    logging.getLogger("app").error("nothing", exc_info=(None, None, None))
+
+    assert files(stream.getvalue()) == ["test_tracebacks.py"]
+    assert "ERROR app: it failed" in stream.getvalue()
