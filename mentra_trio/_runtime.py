@@ -235,6 +235,8 @@ class LinkRuntime:
     """Set when the session is over, whoever ended it; the link may still be up."""
     ready: trio.Event = attrs.field(init=False, factory=trio.Event)
     """Set by the first ack."""
+    hurry: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set when the server is stopping: what takes its time gets less of it."""
     informed: trio.Event = attrs.field(init=False, factory=trio.Event)
     """Set by the first state of the glasses, which follows the ack at once (P1 2.4)."""
     stop_reason: StopReason | None = attrs.field(init=False, default=None)
@@ -357,6 +359,8 @@ class LinkRuntime:
 
         Idempotent: the first reason stays.
         """
+        if reason.kind is StopKind.SERVER_STOPPED:
+            self.hurry.set()
         if self.stop_reason is not None:
             return
         self.stop_reason = reason

@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -158,9 +159,11 @@ async def run_session(
                 # So that the handler finds the state of the glasses (D8); a cloud that sends none costs this moment.
                 with trio.move_on_after(config.snapshot_timeout):
                     await _wait_either(runtime.informed, runtime.over)
-                await _run_handler(session, runtime, handler, config)
+            if runtime.is_live:
+                await _run_bounded("session", partial(_supervise, session, runtime, handler, config), runtime, config)
                 if on_stop is not None and runtime.stop_reason is not None:
-                    await _run_on_stop(session, runtime.stop_reason, on_stop, config)
+                    stopped = partial(_run_once, session, partial(on_stop, session, runtime.stop_reason))
+                    await _run_bounded("stop", stopped, runtime, config)
         finally:
             runtime.finish(StopReason(StopKind.SERVER_STOPPED))
             with trio.move_on_after(config.drain_timeout + 2 * config.close_timeout, shield=True):
@@ -185,31 +188,30 @@ async def _wait_either(first: trio.Event, second: trio.Event) -> None:
         nursery.start_soon(wait, second)
 
 
-async def _run_handler(
-    session: MentraSession, runtime: LinkRuntime, handler: SessionHandler, config: SessionConfig
+async def _run_bounded(
+    which: str, run: Callable[[], Awaitable[None]], runtime: LinkRuntime, config: SessionConfig
 ) -> None:
-    """Run the handler, supervised, until the session is over; cancel it when its grace is over."""
+    """Run code of the author; cancel it when the session is over and its grace as well."""
     async with trio.open_nursery() as nursery:
         body = trio.CancelScope()
-        nursery.start_soon(_enforce_grace, runtime, body, config)
+        nursery.start_soon(_enforce_grace, which, body, runtime, config)
         with body:
-            await _supervise(session, runtime, handler, config)
-            await runtime.over.wait()
-        nursery.cancel_scope.cancel(reason="the handler has ended")
+            await run()
+        nursery.cancel_scope.cancel(reason=f"the {which} handler has ended")
 
 
-async def _enforce_grace(runtime: LinkRuntime, body: trio.CancelScope, config: SessionConfig) -> None:
+async def _enforce_grace(which: str, body: trio.CancelScope, runtime: LinkRuntime, config: SessionConfig) -> None:
     await runtime.over.wait()
-    reason = runtime.stop_reason
-    is_shutdown = reason is not None and reason.kind is StopKind.SERVER_STOPPED
-    grace = min(config.stop_grace, config.shutdown_grace) if is_shutdown else config.stop_grace
-    await trio.sleep(grace)
-    body.cancel(reason=f"the session is over ({reason}) and its grace of {grace:g} s has passed")
+    with trio.move_on_after(config.stop_grace):
+        await runtime.hurry.wait()
+        await trio.sleep(config.shutdown_grace)
+    body.cancel(reason=f"the session is over ({runtime.stop_reason}), and so is the grace of its {which} handler")
     await trio.sleep(config.close_timeout)
     log.warning(
-        "[%s] the handler does not end although it was cancelled: it waits in a shield or never awaits; "
+        "[%s] the %s handler does not end although it was cancelled: it waits in a shield or never awaits; "
         "the link is closed without it",
         runtime.run_id,
+        which,
     )
     await _close_link(runtime, config)
 
@@ -217,7 +219,7 @@ async def _enforce_grace(runtime: LinkRuntime, body: trio.CancelScope, config: S
 async def _supervise(
     session: MentraSession, runtime: LinkRuntime, handler: SessionHandler, config: SessionConfig
 ) -> None:
-    """Run the handler; when it raises, run it again by the restart policy (D6). Returns when it will not run again."""
+    """Run the handler until the session is over; when it raises, run it again by the restart policy (D6)."""
     policy = config.restart
     crashes: collections.deque[float] = collections.deque(maxlen=policy.max_restarts + 1)
     while True:
@@ -233,17 +235,19 @@ async def _supervise(
             has_crashed = True
             _log_crash(runtime.run_id, "session", group)
         if not has_crashed or not runtime.is_live:
-            return
+            break
         now = trio.current_time()
         crashes.append(now)
         recent = sum(crash > now - policy.window for crash in crashes)
         if recent > policy.max_restarts:
             log.error("[%s] the handler crashed %d times in %g s; giving up", runtime.run_id, recent, policy.window)
             runtime.finish(StopReason(StopKind.HANDLER_FAILED))
-            return
+            break
         with trio.move_on_after(policy.delay(recent - 1)):
             await runtime.over.wait()
-            return
+            break
+    # The session stays connected: closing it would make the cloud start the app again, for ever (D5).
+    await runtime.over.wait()
 
 
 def _log_crash(run_id: str, which: str, group: BaseExceptionGroup[Exception]) -> None:
@@ -252,11 +256,17 @@ def _log_crash(run_id: str, which: str, group: BaseExceptionGroup[Exception]) ->
     log.error("[%s] the %s handler raised", run_id, which, exc_info=error)
 
 
-async def _run_on_stop(session: MentraSession, reason: StopReason, on_stop: StopHandler, config: SessionConfig) -> None:
-    with trio.move_on_after(config.stop_grace) as scope:
-        try:
-            await on_stop(session, reason)
-        except* Exception as group:  # noqa: BLE001 - logged, and the session ends all the same
-            _log_crash(session.run_id, "stop", group)
-    if scope.cancelled_caught:
-        log.warning("[%s] the stop handler took longer than %g s and was cancelled", session.run_id, config.stop_grace)
+async def _run_once(  # noqa: ASYNC910 - the author's code may never wait
+    session: MentraSession, handler: Callable[[], Awaitable[None]]
+) -> None:
+    """Run the stop handler; log what it raises, and that it had to be cancelled."""
+    has_finished = False
+    try:
+        await handler()
+        has_finished = True
+    except* Exception as group:  # noqa: BLE001 - logged, and the session ends all the same
+        has_finished = True
+        _log_crash(session.run_id, "stop", group)
+    finally:
+        if not has_finished:
+            log.warning("[%s] the stop handler did not finish within its grace and was cancelled", session.run_id)
