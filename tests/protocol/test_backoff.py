@@ -18,6 +18,18 @@ def test_d20_the_first_retry_comes_within_a_quarter_second_and_then_the_limit_do
     assert [backoff.next() for _ in range(9)] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0]
 
 
+def test_a_single_delay_can_be_held_down() -> None:
+    backoff = Backoff(Longest())
+
+    assert [backoff.next(cap=0.1), backoff.next(cap=1.0), backoff.next(cap=1.0), backoff.next(cap=1.0)] == [
+        0.1,
+        0.5,
+        1.0,
+        1.0,
+    ]
+    assert backoff.next() == 4.0
+
+
 def test_a_reset_begins_anew() -> None:
     backoff = Backoff(Longest())
     for _ in range(5):

@@ -533,6 +533,27 @@ def test_p1_1_6_an_init_that_was_asked_for_is_repeated_until_it_is_acknowledged(
     assert first_message(protocol) == RECONNECT
 
 
+def test_p1_1_3_an_app_that_the_cloud_waits_for_tries_again_within_a_second() -> None:
+    """The cloud gives up after 6 s, and whoever comes later is refused."""
+    protocol = active()
+    protocol.redirected()
+
+    delays = [protocol.connect_failed(ConnectFailedError("no"), 100.0 + second) for second in range(8)]
+
+    assert delays == [[Retry(seconds)] for seconds in (0.25, 0.5, 1.0, 1.0, 1.0, 1.0, 10.0, 10.0)]
+
+
+def test_p1_1_3_once_it_is_acknowledged_nobody_waits_any_more() -> None:
+    protocol = active()
+    protocol.redirected()
+    protocol.opened()
+    protocol.receive(ACK, 100.0)
+
+    delays = [protocol.connect_failed(ConnectFailedError("no"), 101.0) for _ in range(5)]
+
+    assert delays == [[Retry(seconds)] for seconds in (0.25, 0.5, 1.0, 2.0, 4.0)]
+
+
 def test_a_session_request_allows_another_init_retry_and_all_the_time() -> None:
     protocol = reconnecting()
     protocol.receive(rejected("SESSION_EXPIRED"), 11.0)
