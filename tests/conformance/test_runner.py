@@ -22,7 +22,7 @@ from .recordings import OWN_VECTORS, Json, load_cases, uses_own_vectors
 from .replay import MismatchError, replay
 from .rewrites.speech import transcript_value
 from .rows import Deviations, NotYet, Row, RowError, Variables, matches
-from .timeline import Item, Timeline, is_ack, timeline
+from .timeline import Item, Timeline, field, is_ack, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -468,6 +468,29 @@ def test_every_row_is_used() -> None:
     for recorded in _timelines():
         DEVIATIONS.apply(recorded, used.append)
     assert [row.reason for row in DEVIATIONS.rows if not any(row is other for other in used)] == []
+
+
+@own_vectors
+def test_no_row_hides_a_wrong_handshake() -> None:
+    """Rows change what they are about: a wrong handshake is found in every recording that can be replayed."""
+    checked = 0
+    for case in load_cases("wire")[::3]:
+        body: Json = copy.deepcopy(case.body)
+        init = next((step for step in cast("list[Json]", body["steps"]) if _is_init(step)), None)
+        if init is None or DEVIATIONS.missing(timeline(case.id, body).items):
+            continue
+        cast("Json", init["message"])["packageName"] = "com.example.other"
+        applied = DEVIATIONS.apply(timeline(case.id, body))
+        if not any(field(item.message, "packageName") == "com.example.other" for item in applied.items):
+            continue  # This socket is not opened at all, or by an init of our own.
+        with pytest.raises(MismatchError, match="packageName"):
+            replay(applied)
+        checked += 1
+    assert checked > 50
+
+
+def _is_init(step: Json) -> bool:
+    return step["dir"] == "out" and field(step.get("message"), "type") == "tpa_connection_init"
 
 
 @own_vectors

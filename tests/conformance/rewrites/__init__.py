@@ -22,6 +22,7 @@ from .links import (
     tells_end,
     unanswered,
     utf8_ids,
+    without_code,
     without_ids,
 )
 from .output import after_ack, newest_of_burst, raw_message, refuses_what_is_no_text, shows_again, waits_for_link
@@ -89,6 +90,7 @@ REWRITES: dict[str, Rewrite] = {
         unanswered,
         utf8_ids,
         waits_for_link,
+        without_code,
         without_ids,
     )
 }

@@ -221,6 +221,19 @@ def _is_down(items: list[Item], until: Item) -> bool:
     return True
 
 
+def without_code(items: list[Item], item: Item) -> None:
+    """What closed the socket is not told (D18). Recorded is the close frame before, or the reference's own code."""
+    value = as_object(item.value) or {}
+    earlier = reversed(items[: items.index(item)])
+    frame = next((other.message for other in earlier if other.kind == "close"), None)
+    told = (1005 if field(frame, "code") is None else field(frame, "code"), field(frame, "reason"))
+    recorded = value.get("code"), value.get("reason")
+    # A frame of our own may be recorded behind the event that it leads to; after a wrong one there is none.
+    own = [(1000, "Client disconnect"), (1000, "Parked timeout"), (1006, "")]
+    if recorded == told or recorded in own or value.get("code") in (1000, 4000, 4001, 4002):
+        item.value = {"permanent": value.get("permanent")}
+
+
 def tells_end(items: list[Item], item: Item) -> None:
     """Observers hear of the end that a call brings."""
     place = items.index(item) + 1

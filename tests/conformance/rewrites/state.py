@@ -97,18 +97,19 @@ def tells_undecodable(items: list[Item], item: Item) -> None:
 
 
 def settings_by_key(items: list[Item], item: Item) -> None:
-    """Settings are values by key: what was told, else the default of a definition seen for that key (P1 5.2)."""
+    """Settings are values by key: what was told, else the default of a definition seen for that key (P1 5.2).
+
+    Recorded is the list that was told last; anything else is left for the comparison to find.
+    """
     earlier = items[: items.index(item)]
-    told = item.value
-    if item.dir == "result":
-        source = next((other for other in reversed(earlier) if _told_settings(other, item)), None)
-        is_list = source is not None and isinstance(field(source.message, "settings"), list)
-        if source is not None and not is_list:
-            # It cannot be read, so what was told before stays; an ack without settings tells that there are none.
-            read = (
-                other for other in reversed(earlier) if _told_settings(other, item) and _is_readable(other, earlier)
-            )
-            told = next((field(other.message, "settings") for other in read), None)
+    sources = [other for other in reversed(earlier) if _told_settings(other, item)]
+    told = field(sources[0].message, "settings") if sources else None
+    nothing: list[object] = []
+    if item.value != (nothing if told is None else told):
+        return
+    if item.dir == "result" and not _is_list(told):
+        # It cannot be read, so what was told before stays; an ack without settings tells that there are none.
+        told = next((field(other.message, "settings") for other in sources if _is_readable(other, earlier)), None)
     item.value = {**_defaults(earlier, item.session), **_values(told, "value")}
 
 
@@ -125,7 +126,11 @@ def _is_readable(item: Item, items: list[Item]) -> bool:
     package = field(item.message, "packageName")
     create = next(other for other in items if other.method == "app.create")
     is_ours = package is None or package == create.kwargs.get("package_name")
-    return is_ours and isinstance(field(item.message, "settings"), list)
+    return is_ours and _is_list(field(item.message, "settings"))
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
 
 
 def only_changes(items: list[Item], item: Item) -> None:
