@@ -101,7 +101,7 @@ class Sessions(RuleBasedStateMachine):
                     self.check_retry(seconds, may_retry_init=may_retry_init)
                 case End():
                     assert self.protocol.phase is Phase.CLOSED
-                    self.is_open = False
+                    self.is_open = self.is_acknowledged = False
         self.phase = self.protocol.phase
 
     def check_retry(self, seconds: float, *, may_retry_init: bool) -> None:
