@@ -1,7 +1,8 @@
-"""Recordings of the real cloud, held against what this SDK reads and writes.
+"""Recordings of the real cloud, held against this SDK and its simulator.
 
 Every message that the cloud sends to an app can be read, without a fault in any field; every webhook too. Every
-message that an app sent to it comes out of this SDK's own classes as it went in.
+message that an app sent to it comes out of this SDK's own classes as it went in. The simulator's engine, told what
+apps and phones did, sends what the cloud sent, in its order and at its times.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from mentra_trio._wire.streams import parse_stream
 from mentra_trio._wire.webhooks import decode_webhook
 from mentra_trio.errors import DecodeError
 
+from .recorded_cloud.differences import Differences
+from .recorded_cloud.engine import replay
+from .recorded_cloud.steps import steps_of
+from .recorded_cloud.world import World
 from .recordings import Case, Json, load_cases
 from .rows import Deviations
 from .timeline import field
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEVIATIONS = Deviations.load()
+DIFFERENCES = Differences.load()
+WORLD = World.load()
 CASES = load_cases("cloud")
 MASKS: dict[str, object] = {
     "<timestamp>": "2026-06-27T10:00:00.000Z",
@@ -40,7 +47,7 @@ if CASES:  # an absent folder gives no cases, not even a skipped one
 
     @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES])
     def test_cloud(case: Case) -> None:
-        """Read what the cloud sent, and write what was sent to it."""
+        """Read what the cloud sent, write what was sent to it, and let the engine do the same."""
         for step in _steps(case):
             way = step["from"], step["to"], step["kind"]
             if way == ("cloud", "app", "text"):
@@ -49,6 +56,8 @@ if CASES:  # an absent folder gives no cases, not even a skipped one
                 _check_webhook(_unmasked(step["message"]))
             elif way == ("app", "cloud", "text"):
                 _check_outbound(_unmasked(step["message"]))
+        if case.file not in DIFFERENCES.unplayed:
+            assert replay(steps_of(case), WORLD, DIFFERENCES) == []
 
 
 def _steps(case: Case) -> Iterator[Json]:

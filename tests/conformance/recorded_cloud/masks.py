@@ -1,0 +1,71 @@
+"""Comparison with the masked values of the recordings of the cloud."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+
+import attrs
+
+from tests.conformance.recordings import as_object
+
+if TYPE_CHECKING:
+    from tests.conformance.recordings import Json
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_CAPABILITIES = re.compile(r"<capabilities of (.+)>")
+
+
+@attrs.define
+class Masks:
+    """Compares recorded values with ours; the mask of an id stands for the same one everywhere."""
+
+    _ids: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
+
+    def difference(self, expected: object, actual: object, path: str = "") -> str | None:
+        """Tell the first difference, or nothing."""
+        if (known := as_object(expected)) is not None and (got := as_object(actual)) is not None:
+            return self._objects(known, got, path)
+        if (items := _as_list(expected)) is not None and (others := _as_list(actual)) is not None:
+            return self._lists(items, others, path)
+        same = self._is_masked(expected, actual) if _is_mask(expected) else _equal(expected, actual)
+        return None if same else f"{path}: expected {expected!r:.200}, got {actual!r:.200}"
+
+    def _objects(self, expected: Json, actual: Json, path: str) -> str | None:
+        if expected.keys() != actual.keys():
+            return f"{path}: the keys {sorted(expected.keys() ^ actual.keys())} are only on one side"
+        differences = (self.difference(expected[key], actual[key], f"{path}.{key}") for key in expected)
+        return next((text for text in differences if text), None)
+
+    def _lists(self, expected: list[object], actual: list[object], path: str) -> str | None:
+        if len(expected) != len(actual):
+            return f"{path}: expected {expected!r:.200}, got {actual!r:.200}"
+        pairs = enumerate(zip(expected, actual, strict=True))
+        differences = (self.difference(one, other, f"{path}[{place}]") for place, (one, other) in pairs)
+        return next((text for text in differences if text), None)
+
+    def _is_masked(self, mask: object, actual: object) -> bool:
+        match mask:
+            case "<timestamp>":
+                return isinstance(actual, str) and _TIMESTAMP.fullmatch(actual) is not None
+            case "<timestamp:ms>":
+                return isinstance(actual, int | float) and not isinstance(actual, bool) and actual > 1e12
+            case str() if mask.startswith("<id:"):
+                return isinstance(actual, str) and self._ids.setdefault(mask, actual) == actual
+            case str() if found := _CAPABILITIES.fullmatch(mask):
+                return (as_object(actual) or {}).get("modelName") == found[1]
+            case _:
+                return isinstance(actual, str) and actual != ""
+
+
+def _as_list(value: object) -> list[object] | None:
+    return cast("list[object]", value) if isinstance(value, list) else None
+
+
+def _is_mask(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("<") and value.endswith(">")
+
+
+def _equal(expected: object, actual: object) -> bool:
+    # 1 and 1.0 are the same number, but true is none.
+    return expected == actual and isinstance(expected, bool) is isinstance(actual, bool)
