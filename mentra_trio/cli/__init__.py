@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 _EXIT_CODES = """\
 exit codes:
   0    all went well
-  1    the app cannot be loaded or started, the script has mistakes, or it was not met
+  1    the app cannot be loaded or started; the script has mistakes or failed
   2    the command line has mistakes
   130  a script was interrupted by Ctrl-C (143: by SIGTERM)
 """
 
 _DEV = """\
-Run an app on simulated glasses: the app's own server and a simulated MentraOS cloud in
-one process, over real HTTP and WebSockets on the loopback interface, with one wearer.
-Needs no account, no phone, no glasses and no network.
+Run an app on simulated glasses: the app's own server and a simulated MentraOS
+cloud in one process, over real HTTP and WebSockets on the loopback interface,
+with one wearer. Needs no account, no phone, no glasses and no network.
 
-APP is file.py, file.py:name or module:name. Its module is imported, so app.run() has to
-stand under 'if __name__ == "__main__":'. MENTRAOS_API_KEY and PACKAGE_NAME get sample
-values where they are not set.
+APP is file.py, file.py:name or module:name. Its module is imported, so app.run()
+has to stand under 'if __name__ == "__main__":'. MENTRAOS_API_KEY and PACKAGE_NAME
+get sample values where they are not set.
 """
 
 _DEV_EXAMPLES = """\
 examples:
-  mentra-trio dev app.py                              talk to it; 'help' lists the commands
-  mentra-trio dev app.py --script app.script --plain  play a script, in CI for example
-  printf 'say hi\\nwait 2\\n' | mentra-trio dev app.py   commands from a pipe
+  mentra-trio dev app.py                              talk to it; try 'help'
+  mentra-trio dev app.py --script app.script --plain  play a script, as in CI
+  printf 'say hi\\nwait 2\\n' | mentra-trio dev app.py  take commands from a pipe
 
 a script holds one command a line, for example:
   expect Hello            # on the glasses, within 5 seconds

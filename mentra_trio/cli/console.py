@@ -108,12 +108,12 @@ def write(stream: TextIO, text: str) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def make_encodable(*streams: TextIO) -> None:
-    """Let streams write a question mark for what their encoding lacks, instead of raising."""
+def prepare(*streams: TextIO) -> None:
+    """Let streams write a question mark for what their encoding lacks, and each line at once, in a pipe too."""
     for stream in streams:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="replace")
+            reconfigure(errors="replace", line_buffering=True)
 
 
 def can_draw(stream: TextIO) -> bool:

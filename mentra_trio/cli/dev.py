@@ -29,7 +29,7 @@ from mentra_trio.simulator.hardware import SIMULATED_GLASSES
 
 from .acts import FAILURE, SIGNALLED, Conversation, ScriptAct
 from .commands import USAGES
-from .console import PlainConsole, can_draw, make_encodable
+from .console import PlainConsole, can_draw, prepare
 from .editor import Editor, LineSplitter
 from .live import LiveConsole, captured, typing_mode
 from .loading import AppError, load_app
@@ -68,7 +68,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Do all that was asked for; return the exit code."""
-    make_encodable(sys.stdout, sys.stderr)
+    prepare(sys.stdout, sys.stderr)
     try:
         steps = None if options.script is None else _read_script(options.script)
     except ScriptError as error:

@@ -25,6 +25,8 @@ LISTEN_SECONDS = 10.0
 """How long `say` waits for the app to listen."""
 RETURN_SECONDS = 30.0
 """How long a dropped app may take to be back, once connects are taken again. The cloud gives up after 11 s."""
+READ_SECONDS = 1.0
+"""How long an app may take to read what was sent; one that does not answer pings is not waited for any longer."""
 STOP_SECONDS = 30.0
 """How long the app's server may take to answer a stop. The real cloud would wait for ever."""
 _ENGLISH = "en-US"
@@ -128,8 +130,7 @@ class Player:
             case Battery(level):
                 return await self._set_battery(level)
             case Set(key, value):
-                self._user.change_settings(self.package_name, {key: value})
-                return ""
+                return await self._set(key, value)
             case Expect(text, seconds):
                 return await self._expect(text, seconds)
             case Wait(seconds):
@@ -153,7 +154,16 @@ class Player:
         )
         if self.package_name not in reached:
             raise CommandFailedError("the app did not hear it: its connection ended, or it stopped listening meanwhile")
+        await self._wait_read()
         return ""
+
+    async def _wait_read(self) -> None:
+        """Wait until the app has read what was sent to it, and what it had sent before has arrived."""
+        session = self.session
+        if session is not None and session.connection is not None:
+            with trio.move_on_after(READ_SECONDS):
+                await session.connection.wait_read()
+        await trio.lowlevel.checkpoint()
 
     async def _wait_listening(self) -> str:
         """Wait until the app listens to speech; return a language that it understands, English where it can."""
@@ -183,6 +193,8 @@ class Player:
     # --- the connection
 
     async def _drop(self, seconds: float) -> str:
+        # What was under way before is not to be lost: the app's last words might be the answer that is expected next.
+        await self._wait_read()
         self._require_running()
         session = self.session
         old = None if session is None else session.connection
@@ -242,6 +254,12 @@ class Player:
         # The cloud takes ten such messages in a second, and nothing tells when it takes the next.
         while not self._user.update_device(batteryLevel=level):  # noqa: ASYNC110
             await trio.sleep(_POST_PAUSE)
+        await self._wait_read()
+        return ""
+
+    async def _set(self, key: str, value: object) -> str:
+        self._user.change_settings(self.package_name, {key: value})
+        await self._wait_read()
         return ""
 
     async def _expect(self, text: str, seconds: float) -> str:

@@ -130,6 +130,8 @@ class AppConnection:
     _heartbeat_at: float = attrs.field(default=math.inf, init=False)
     _heartbeat_changed: trio.Event = attrs.field(factory=trio.Event, init=False)
     _last_display: float = attrs.field(default=-math.inf, init=False)
+    _asked: int = attrs.field(default=0, init=False)
+    _answered: int = attrs.field(default=0, init=False)
     _outgoing: trio.MemorySendChannel[str | bytes | _Close] = attrs.field(init=False, repr=False)
     _queue: trio.MemoryReceiveChannel[str | bytes | _Close] = attrs.field(init=False, repr=False)
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False, repr=False)
@@ -151,6 +153,17 @@ class AppConnection:
             self._outgoing.send_nowait(message if isinstance(message, bytes) else dumps(message))
         except trio.WouldBlock:
             self._cloud.report(self.package_name, "P1 2.10", f"it left {_OUTGOING} messages unread")
+
+    async def wait_read(self) -> None:
+        """Wait until the app has read everything that was sent so far, or the socket has ended.
+
+        A JSON ping asks the app. The real cloud sends none, so this is for tests and tools alone; bound it with a
+        deadline, because an app need not answer.
+        """
+        self._asked += 1
+        number = self._asked
+        self.send(messages.ping())
+        await self._cloud.wait_until(lambda: self._answered >= number or self._is_closing)
 
     def close(self, code: int, reason: str) -> None:
         """Close after everything that is queued. For the cloud the socket is gone at once."""
@@ -301,7 +314,8 @@ class AppConnection:
                 if not cloud.faults.no_pong:
                     self.send(messages.pong(round(cloud.now().timestamp() * 1000)))
             case messages.Pong():
-                pass
+                self._answered += 1
+                cloud.notify()
             case messages.Init():
                 take_init(cloud, self, message)
             case messages.Reconnect():

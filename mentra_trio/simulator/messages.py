@@ -241,6 +241,11 @@ def app_stopped(timestamp: str, *, package_name: str | None = None) -> JsonObjec
     return {"type": "app_stopped", **named, "timestamp": timestamp}
 
 
+def ping() -> JsonObject:
+    """JSON `ping`, which apps answer and the real cloud does not send (P1 2.8)."""
+    return {"type": "ping"}
+
+
 def pong(milliseconds: int) -> JsonObject:
     """JSON `pong`, the one message whose timestamp is a number (P1 2.8)."""
     return {"type": "pong", "timestamp": milliseconds}

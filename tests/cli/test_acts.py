@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from mentra_trio.cli.acts import Act, Conversation, ScriptAct, read_stdin
-from mentra_trio.cli.console import PlainConsole, can_draw, make_encodable, write
+from mentra_trio.cli.console import PlainConsole, can_draw, prepare, write
 from mentra_trio.cli.editor import Editor, LineSplitter
 from mentra_trio.cli.live import LiveConsole
 from mentra_trio.cli.script import read_script
@@ -79,8 +79,8 @@ async def test_a_script_prints_its_commands_and_each_change_of_the_display(autoj
         "> expect Hello # soon",
         "| Hello",
         "> say one\\ntwo",
-        "> expect one",
         "| Heard: onentwo",
+        "> expect one",
         "> help battery",
         "battery N",
         "  set the battery level of the glasses, 0 to 100",
@@ -239,7 +239,7 @@ def test_a_reader_that_has_gone_away_stops_nothing() -> None:
 def test_what_an_encoding_lacks_is_replaced() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    make_encodable(stream, io.StringIO())
+    prepare(stream, io.StringIO())
     write(stream, "a日b")
 
     assert raw.getvalue() == b"a?b"

@@ -3,7 +3,6 @@
 import json
 import sys
 import textwrap
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,7 @@ HEAD = "from mentra_trio import MiniAppServer\n"
 APP = f"{HEAD}app = MiniAppServer()\n"
 
 
-@pytest.fixture(autouse=True)
-def clean_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[None, None, None]:
-    """Loading changes the import path, the modules and the environment: all are put back."""
-    modules = set(sys.modules)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    for variable in SAMPLES:
-        monkeypatch.setenv(variable, "")
-        monkeypatch.delenv(variable)
-    monkeypatch.chdir(tmp_path)
-    yield
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("clean_process")
 
 
 def write(name: str, text: str) -> str:

@@ -1,14 +1,14 @@
 """Tracebacks without what is not the developer's."""
 
 import logging
-from collections.abc import Generator
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
 from mentra_trio import MiniAppServer
 from mentra_trio.cli.commands import parse
-from mentra_trio.cli.logs import LIBRARIES, start_logging
+from mentra_trio.cli.logs import start_logging
 from mentra_trio.cli.tracebacks import format_error
 from mentra_trio.errors import ConfigError
 
@@ -48,16 +48,9 @@ def test_causes_and_groups_are_shown_too() -> None:
 
 
 @pytest.fixture
-def stream() -> Generator[StringIO, None, None]:
-    """Where records go; the logging of the test run is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield StringIO()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in LIBRARIES:
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    logging.captureWarnings(capture=False)
+def stream(clean_process: Path) -> StringIO:
+    """Where records go."""
+    return StringIO()
 
 
 def speak() -> None:

@@ -1,0 +1,443 @@
+"""`mentra-trio dev` as a developer uses it: real processes, real sockets, the real clock, absolute limits."""
+
+import io
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import termios
+import textwrap
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import attrs
+import pytest
+import trio
+
+from mentra_trio._version import __version__
+from mentra_trio.cli import main
+from mentra_trio.cli.console import Console, PlainConsole
+from mentra_trio.cli.dev import Options, perform, run
+from mentra_trio.cli.player import Player
+from tests.cli.program import LIMIT, PROGRAM, call
+
+ECHO = """
+    from mentra_trio import MentraSession, MiniAppServer
+
+    app = MiniAppServer()
+    runs = 0
+
+    @app.on_session
+    async def echo(session: MentraSession) -> None:
+        global runs
+        runs += 1
+        print(f"run {runs}")
+        await session.display.show_text_wall("Ready")
+        async with session.transcription.stream(interim=False) as speech:
+            async for line in speech:
+                print(f"heard {line.text}")
+                if line.text == "boom":
+                    raise ValueError("the handler failed")
+                await session.display.show_text_wall(f"Heard: {line.text}, in run {runs}")
+"""
+BLOCKING = """
+    import time
+    from mentra_trio import MentraSession, MiniAppServer
+
+    app = MiniAppServer()
+
+    @app.on_session
+    async def block(session: MentraSession) -> None:
+        print("blocked", flush=True)
+        while True:
+            time.sleep(0.1)
+"""
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(textwrap.dedent(text), "utf-8")
+    return name
+
+
+# --- in this process
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"mentra-trio {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["dev", "--help"]])
+def test_help_tells_the_exit_codes_in_eighty_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert "exit codes:" in text
+    assert max(map(len, text.splitlines())) <= 82
+
+
+@pytest.mark.parametrize("arguments", [[], ["dev"], ["dve", "app.py"], ["dev", "app.py", "--scirpt", "x"]])
+def test_a_wrong_command_line_ends_with_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 2
+    assert "usage: mentra-trio" in capsys.readouterr().err
+
+
+def test_an_app_that_cannot_be_loaded_ends_with_1(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dev", "nowhere.py", "--plain"]) == 1
+    assert capsys.readouterr().err == "there is no file nowhere.py\n"
+
+
+def test_a_script_is_read_before_anything_runs(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app = write(clean_process, "app.py", "raise AssertionError('it was imported')")
+    script = write(clean_process, "a.script", "say hello\nsya hello\n")
+
+    assert run(Options(app=app, script=script)) == 1
+    assert capsys.readouterr().err == (
+        "a.script:2: there is no command 'sya'; did you mean 'say'? 'help' lists them all\n"
+    )
+
+
+def test_a_script_that_cannot_be_read_is_told(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(Options(app="app.py", script="nowhere.script")) == 1
+    assert capsys.readouterr().err == "the script nowhere.script cannot be read: No such file or directory\n"
+
+
+def test_an_app_without_a_handler_is_told(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app = write(clean_process, "app.py", "from mentra_trio import MiniAppServer\napp = MiniAppServer()\n")
+
+    assert run(Options(app=app, plain=True)) == 1
+    assert capsys.readouterr().err == (
+        "app.py: the app has no session handler; write '@app.on_session' above an async function\n"
+    )
+
+
+def test_an_interruption_of_the_import_ends_with_130(clean_process: Path) -> None:
+    assert run(Options(app=write(clean_process, "app.py", "raise KeyboardInterrupt"), plain=True)) == 130
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_a_script_plays_over_real_sockets(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app = write(clean_process, "app.py", ECHO)
+    script = write(
+        clean_process,
+        "a.script",
+        """
+        expect Ready
+        say one
+        drop
+        say two            # at once
+        drop 1
+        say three
+        expect "Heard: three, in run 1"
+        stop
+        start
+        say four
+        expect "Heard: four, in run 2" within 10
+        """,
+    )
+
+    assert run(Options(app=app, script=script, plain=True)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith(("run", "heard"))] == [
+        "run 1",
+        "heard one",
+        "heard two",
+        "heard three",
+        "run 2",
+        "heard four",
+    ]
+    assert "| Heard: three, in run 1" in lines
+
+
+@attrs.define
+class Look:
+    """An act that only looks where things are."""
+
+    addresses: list[str] = attrs.field(factory=list[str])
+
+    async def play(self, player: Player, console: Console) -> int:
+        await trio.lowlevel.checkpoint()
+        cloud = player._cloud
+        self.addresses += [cloud.origin, *(app.public_url for app in cloud.store.apps.values())]
+        return 7
+
+    def interrupted(self, signum: int) -> int:
+        return signum
+
+
+@pytest.mark.sockets
+async def test_everything_is_on_loopback_whatever_the_app_says(
+    clean_process: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    monkeypatch.setenv("PORT", "1")
+    monkeypatch.setenv("MENTRAOS_DEV", "0")
+    look = Look()
+    with trio.fail_after(LIMIT):
+        code = await perform(write(clean_process, "app.py", ECHO), PlainConsole(io.StringIO(), io.StringIO()), look)
+
+    assert code == 7
+    assert [urlsplit(address).hostname for address in look.addresses] == ["127.0.0.1"] * 2
+
+
+@pytest.mark.sockets
+async def test_a_cancelled_performance_closes_down(clean_process: Path) -> None:
+    class Hang(Look):
+        async def play(self, player: Player, console: Console) -> int:
+            await super().play(player, console)
+            await trio.sleep_forever()
+
+    before = signal.getsignal(signal.SIGINT)
+    with trio.move_on_after(0.5) as scope:
+        await perform(write(clean_process, "app.py", ECHO), PlainConsole(io.StringIO(), io.StringIO()), Hang())
+
+    assert scope.cancelled_caught
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+# --- as programs
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_an_expectation_that_is_not_met_ends_a_script_with_1(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", ECHO)
+    write(tmp_path, "a.script", "expect Ready\n\nexpect Steady within 0.3\nsay never\n")
+    done = call(tmp_path, app, "--script", "a.script")
+
+    assert done.returncode == 1
+    assert done.stderr == "a.script:3: expected 'Steady' within 0.3 s; the glasses show 'Ready'\n"
+    assert [line for line in done.stdout.splitlines() if not line.startswith("run")] == [
+        "| // MentraOS - Starting App",
+        "| com.example.app",
+        "> expect Ready",
+        "| Ready",
+        "> expect Steady within 0.3",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_commands_come_from_a_pipe_and_an_error_of_the_handler_is_shown_in_between(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", ECHO)
+    done = call(tmp_path, f"{app}:app", stdin="say boom\nexpect nothing within 0\nsay again\nexpect again, in run 2")
+
+    assert done.returncode == 0, done.stderr
+    assert "| Heard: again, in run 2" in done.stdout.splitlines()
+    assert "expected 'nothing' within 0 s" in done.stderr
+    assert re.search(
+        r"ERROR mentra_trio\.session: \[\w+\] the session handler raised\n"
+        r"Traceback \(most recent call last\):\n"
+        r'  File ".*app\.py", line 17, in echo\n'
+        r"    raise ValueError\(.*\)\n"
+        r"ValueError: the handler failed\n",
+        done.stderr,
+    )
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Generator[subprocess.Popen[bytes], None, None]:
+    """Start `mentra-trio dev`; kill it if it is still there at the end."""
+    with subprocess.Popen(
+        [*PROGRAM, "dev", *arguments],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(process: subprocess.Popen[bytes], text: bytes) -> None:
+    """Read until a line of its output holds a text."""
+    assert process.stdout is not None
+    watchdog = time.monotonic() + LIMIT
+    for line in process.stdout:
+        if text in line:
+            return
+        assert time.monotonic() < watchdog
+    pytest.fail(f"the program ended before it printed {text!r}")
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> int:
+    """Press Ctrl-C until the program has ended; return how often that was."""
+    for count in range(1, 100):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LIMIT / 100)
+            return count
+    pytest.fail("the program does not end")
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_script_in_order(tmp_path: Path, signum: signal.Signals, code: int) -> None:
+    app = write(tmp_path, "app.py", ECHO)
+    script = write(tmp_path, "a.script", "wait 1000\n")
+    with started(tmp_path, app, "--script", script) as process:
+        wait_for(process, b"> wait 1000")
+        process.send_signal(signum)
+        _, errors = process.communicate(timeout=LIMIT)
+
+    assert process.returncode == code
+    assert b"Traceback" not in errors
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_a_signal_ends_a_conversation_well(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", ECHO)
+    with started(tmp_path, app) as process:
+        wait_for(process, b"run 1")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=LIMIT)
+
+    assert process.returncode == 0
+    assert errors == b""
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_a_second_signal_ends_an_app_that_blocks(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", BLOCKING)
+    with started(tmp_path, app) as process:
+        wait_for(process, b"blocked")
+
+        assert interrupt(process) > 1
+        assert process.returncode == -signal.SIGINT
+
+
+# --- in a terminal
+
+
+@attrs.define(eq=False)
+class Terminal:
+    """A pseudo-terminal with `mentra-trio dev` in it."""
+
+    process: subprocess.Popen[bytes]
+    fd: int
+    output: str = ""
+
+    def type(self, text: str) -> None:
+        os.write(self.fd, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Wait until a text was printed since the last time."""
+        watchdog = time.monotonic() + LIMIT
+        got = ""
+        while text not in got:
+            assert time.monotonic() < watchdog, f"{text!r} was not printed, but {got!r}"
+            got += self._read()
+        self.output += got
+
+    def wait_ended(self) -> int:
+        """Wait until the program has ended; return its exit code."""
+        watchdog = time.monotonic() + LIMIT
+        while self.process.poll() is None:
+            assert time.monotonic() < watchdog, "the program does not end"
+            self.output += self._read()
+        self.output += self._read()
+        return self.process.returncode
+
+    def _read(self) -> str:
+        ready, _, _ = select.select([self.fd], [], [], 0.1)
+        return os.read(self.fd, 65536).decode("utf-8", "replace") if ready else ""
+
+
+@contextmanager
+def terminal(folder: Path, *arguments: str) -> Generator[Terminal, None, None]:
+    near, far = pty.openpty()
+    before = termios.tcgetattr(far)
+    termios.tcsetwinsize(near, (30, 80))
+    with subprocess.Popen(
+        [*PROGRAM, "dev", *arguments],
+        cwd=folder,
+        stdin=far,
+        stdout=far,
+        stderr=far,
+        start_new_session=True,
+        env={**os.environ, "TERM": "xterm", "PYTHONUTF8": "1"},
+    ) as process:
+        try:
+            yield Terminal(process, near)
+            assert termios.tcgetattr(far) == before, "the terminal is not as it was found"
+        finally:
+            process.kill()
+            os.close(near)
+            os.close(far)
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_a_developer_types_and_sees_the_glasses(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", ECHO)
+    with terminal(tmp_path, app) as screen:
+        screen.wait_for("type 'help'")
+        screen.wait_for("Ready")
+        screen.type("say on\x7fne\r")
+        screen.wait_for("│ Heard: one, in run 1")
+        screen.type("say boom\r")
+        screen.wait_for("ValueError: the handler failed")
+        screen.type("battery 5\r")
+        screen.wait_for("connected, 5 %")
+        screen.type("\x04")
+
+        assert screen.wait_ended() == 0
+    assert "heard one" in screen.output
+    assert "╭─ com.example.app ─" in screen.output
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_ctrl_c_in_a_terminal_ends_well(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", ECHO)
+    with terminal(tmp_path, app) as screen:
+        screen.wait_for("connected")
+        screen.type("half a li")
+        screen.wait_for("half a li")
+        screen.process.send_signal(signal.SIGINT)
+
+        assert screen.wait_ended() == 0
+    assert "Traceback" not in screen.output
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_the_second_ctrl_c_gives_the_terminal_back(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", BLOCKING)
+    with terminal(tmp_path, app) as screen:
+        screen.wait_for("blocked")
+
+        assert interrupt(screen.process) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_a_script_in_a_terminal_is_drawn(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", ECHO)
+    script = write(tmp_path, "a.script", "expect Starting App\n")
+    with terminal(tmp_path, app, "--script", script) as screen:
+        assert screen.wait_ended() == 0
+    assert "│ // MentraOS - Starting App" in screen.output
