@@ -42,33 +42,33 @@ class RestartPolicy:
 class SessionConfig:
     """Numbers of a session's link (D20). The defaults fit the real cloud; tests and experiments may differ."""
 
-    connect_timeout: float = 4.0
+    connect_timeout: float = attrs.field(default=4.0, validator=_positive)
     """Seconds for dialling, TLS and the upgrade."""
-    ack_timeout: float = 4.0
+    ack_timeout: float = attrs.field(default=4.0, validator=_positive)
     """Seconds for the cloud's answer to the handshake."""
-    start_timeout: float = 9.0
+    start_timeout: float = attrs.field(default=9.0, validator=_positive)
     """Seconds from a webhook to its answer; the cloud's own limit for a try is 10 (P1 1.3)."""
-    snapshot_timeout: float = 0.1
+    snapshot_timeout: float = attrs.field(default=0.1, validator=_not_negative)
     """Seconds that the handler's start waits after the ack for the state of the glasses, which follows at once."""
-    ping_interval: float = 8.0
+    ping_interval: float = attrs.field(default=8.0, validator=_positive)
     """Seconds between keep-alive pings."""
-    pong_timeout: float = 10.0
+    pong_timeout: float = attrs.field(default=10.0, validator=_positive)
     """Seconds without any sign of life after a ping until the socket counts as dead."""
-    send_timeout: float = 10.0
+    send_timeout: float = attrs.field(default=10.0, validator=_positive)
     """Seconds that one frame may take to be written until the socket counts as dead."""
-    close_timeout: float = 1.0
+    close_timeout: float = attrs.field(default=1.0, validator=_not_negative)
     """Seconds for the close handshake."""
-    drain_timeout: float = 1.0
+    drain_timeout: float = attrs.field(default=1.0, validator=_not_negative)
     """Seconds at the end of a session for what was still to be sent."""
     stop_grace: float = attrs.field(default=5.0, validator=_not_negative)
     """Seconds that the handler has to finish after its session ended."""
     shutdown_grace: float = attrs.field(default=0.5, validator=_not_negative)
     """The same when the server itself is stopping, if that is shorter: nobody likes to wait for Ctrl-C."""
-    display_pace: float = 0.35
+    display_pace: float = attrs.field(default=0.35, validator=_not_negative)
     """Least seconds between two displays: the cloud shows stale text when they come within 0.3 s (P3 1.5)."""
-    queue_capacity: int = 64
+    queue_capacity: int = attrs.field(default=64, validator=attrs.validators.ge(1))
     """Commands that may wait to be sent."""
-    pending_capacity: int = 64
+    pending_capacity: int = attrs.field(default=64, validator=attrs.validators.ge(1))
     """Requests that may wait for an answer."""
     restart: RestartPolicy = attrs.field(factory=RestartPolicy)
     """What happens when the handler raises."""
@@ -94,6 +94,7 @@ class AppConfig:
 
 _DEFAULT_PORT = 7010
 """The port of MentraOS's own SDK (P1 6.6)."""
+_LAST_PORT = 65_535
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
@@ -128,19 +129,24 @@ def app_config(
     return AppConfig(
         package_name=name,
         api_key=key,
-        host=host if host is not None else environ.get("HOST", "0.0.0.0"),  # noqa: S104  (a server behind a public URL)
-        port=port if port is not None else _port(environ),
+        host=host or environ.get("HOST") or "0.0.0.0",  # noqa: S104  (a server behind a public URL)
+        port=_port(port, environ),
         cloud_hosts=cloud_hosts,
         dev=dev if dev is not None else _flag(environ, "MENTRAOS_DEV"),
     )
 
 
-def _port(environ: Mapping[str, str]) -> int:
+def _port(port: int | None, environ: Mapping[str, str]) -> int:
+    if port is not None:
+        if not 0 <= port <= _LAST_PORT:
+            raise ConfigError(f"port is {port}; pass a number from 0 to {_LAST_PORT}, where 0 picks a free one")
+        return port
     text = environ.get("PORT", "")
     if not text:
         return _DEFAULT_PORT
-    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
-        raise ConfigError(f"PORT is {text!r}; set it to a number from 0 to 65535")
+    # The length first: Python refuses to read a number of thousands of digits.
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(_LAST_PORT)) or int(text) > _LAST_PORT:
+        raise ConfigError(f"PORT is {text!r}; set it to a number from 0 to {_LAST_PORT}")
     return int(text)
 
 
