@@ -1,14 +1,16 @@
 """`config.py`: where settings come from, and what an author is told about a wrong one."""
 
 import math
-from collections.abc import Callable
-from typing import TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 import attrs
 import pytest
 
 from mentra_trio.config import AppConfig, RestartPolicy, SessionConfig, app_config
 from mentra_trio.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEY = "0123456789abcdef"
 NAME = "com.example.app"
