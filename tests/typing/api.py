@@ -1,0 +1,183 @@
+"""What type checkers make of an app. Never run: mypy and pyright read it, and `assert_type` is an error for them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import assert_type
+
+import trio
+import trio.lowlevel
+
+from mentra_trio import (
+    AudioChunk,
+    ButtonPress,
+    Capabilities,
+    CloudRefusedError,
+    DeviceState,
+    EventStream,
+    Gap,
+    HeadMove,
+    Latest,
+    LinkDownError,
+    LinkState,
+    MentraError,
+    MentraSession,
+    MiniAppServer,
+    RawEvent,
+    RawMessage,
+    RequestTimedOutError,
+    RestartPolicy,
+    SessionClosedError,
+    SessionConfig,
+    SessionStatistics,
+    SettingChange,
+    SlowConsumerError,
+    StopKind,
+    StopReason,
+    SystemSettings,
+    Transcript,
+    __version__,
+)
+from mentra_trio.models import HeadPosition, PressType
+
+assert_type(__version__, str)
+
+app = MiniAppServer(
+    "com.example.app", "key", port=0, cloud_hosts=["cloud.example.com"], restart=RestartPolicy(window=5)
+)
+other = MiniAppServer(session_config=SessionConfig(ack_timeout=1, restart=RestartPolicy(max_restarts=0)))
+
+
+@app.on_session
+async def main(session: MentraSession) -> None:
+    await speech(session)
+
+
+@app.on_stop
+async def stopped(session: MentraSession, reason: StopReason) -> None:
+    assert_type(reason.kind, StopKind)
+    assert_type(reason.detail, str)
+    assert_type(session.stop_reason, StopReason | None)
+
+
+assert_type(main, Callable[[MentraSession], Awaitable[None]])
+assert_type(stopped, Callable[[MentraSession, StopReason], Awaitable[None]])
+
+
+async def speech(session: MentraSession) -> None:
+    assert_type(session.transcription.stream(), EventStream[Transcript])
+    async with session.transcription.stream("en", "ja", interim=False, hints=["fr"]) as lines:
+        assert_type(lines, EventStream[Transcript])
+        async for line in lines:
+            assert_type(line, Transcript)
+            assert_type(line.text, str)
+            assert_type(line.utterance_id, str | None)
+            assert_type(line.audio_start, float | None)
+            assert_type(line.received_at, datetime)
+    async with session.transcription.stream().with_gaps() as lines_and_gaps:
+        assert_type(lines_and_gaps, EventStream[Transcript | Gap])
+        async for item in lines_and_gaps:
+            if isinstance(item, Gap):
+                assert_type(item.seconds, float)
+            else:
+                assert_type(item, Transcript)
+
+
+async def sound_and_hands(session: MentraSession) -> None:
+    async for chunk in session.mic.stream():
+        assert_type(chunk, AudioChunk)
+        assert_type(chunk.data, bytes)
+        assert_type(chunk.seconds, float)
+    async for press in session.device.buttons.stream():
+        assert_type(press, ButtonPress)
+        assert_type(press.press_type, PressType)
+        assert_type(press.pressed_at, datetime | None)
+    async for move in session.device.head.stream():
+        assert_type(move, HeadMove)
+        assert_type(move.position, HeadPosition)
+
+
+async def state(session: MentraSession) -> None:
+    assert_type(session.device.state, Latest[DeviceState])
+    assert_type(session.device.state.value.battery_level, int | None)
+    assert_type(await session.device.state.wait_for(lambda now: now.connected is True), DeviceState)
+    async for now in session.device.state.changes():
+        assert_type(now, DeviceState)
+    assert_type(session.device.capabilities, Latest[Capabilities | None])
+    capabilities = session.device.capabilities.value
+    if capabilities is not None and capabilities.camera is not None:
+        assert_type(capabilities.camera.has_hdr, bool | None)
+    assert_type(session.link_state, Latest[LinkState])
+    # Variance: a view of something more special is a view of something more general.
+    general: Latest[object] = session.link_state
+    events: EventStream[object] = session.mic.stream()
+    del general, events
+
+
+async def settings(session: MentraSession) -> None:
+    assert_type(session.settings.get("language", "en"), str)
+    assert_type(session.settings.get("lines", 3), int)
+    assert_type(session.settings.get("speed", 1.5), float)
+    assert_type(session.settings.get("dark", False), bool)
+    assert_type(session.settings.values, Latest[Mapping[str, object]])
+    assert_type(session.settings.system, Latest[SystemSettings])
+    assert_type(session.settings.system.value.user_timezone, str | None)
+    async with session.settings.stream("language", "lines") as changes:
+        async for change in changes:
+            assert_type(change, SettingChange)
+            assert_type(change.new, object)
+
+
+async def output(session: MentraSession) -> None:
+    await session.display.show_text_wall("Hello", duration=2)
+    await session.display.show_text(["one", "two"])
+    await session.display.show_double_text_wall("left", "right")
+    await session.display.show_reference_card("title", "text", duration=1.5)
+    await session.display.show_dashboard_card("left", "right")
+    await session.display.clear()
+    await session.end()
+
+
+async def raw(session: MentraSession) -> None:
+    assert_type(session.raw.messages(), EventStream[RawMessage])
+    async for event in session.raw.stream("phone_notification"):
+        assert_type(event, RawEvent)
+        assert_type(event.data, object)
+    await session.raw.send("led_party", colour="red", times=3, nested={"a": [1, None]})
+
+
+async def facts(session: MentraSession) -> None:
+    assert_type(session.user_id, str)
+    assert_type(session.session_id, str)
+    assert_type(session.package_name, str)
+    assert_type(session.base_url, str)
+    assert_type(session.connections, int)
+    assert_type(session.statistics(), SessionStatistics)
+    assert_type(app.session_for("ana@example.com"), MentraSession | None)
+
+
+async def failures(session: MentraSession) -> None:
+    try:
+        await raw(session)
+    except LinkDownError as error:
+        assert_type(error.capacity, int)
+    except SlowConsumerError as error:
+        assert_type(error.stream, str)
+        assert_type(error.capacity, int)
+    except SessionClosedError as error:
+        assert_type(error.reason, str)
+    except CloudRefusedError as error:
+        assert_type(error.code, str)
+    except RequestTimedOutError as error:
+        assert_type(error.seconds, float)
+    except MentraError as error:
+        assert_type(error, MentraError)
+
+
+async def serving() -> None:
+    async with trio.open_nursery() as nursery:
+        urls = await nursery.start(app.serve)
+        assert_type(urls, Sequence[str])
+        nursery.cancel_scope.cancel()
+    async with app.running():
+        await trio.lowlevel.checkpoint()
+    assert_type(app.run(), None)
