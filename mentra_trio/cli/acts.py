@@ -135,7 +135,8 @@ class Conversation:
     async def _answer(self, line: str, player: Player, console: Console) -> bool:
         """Do what a line says; return whether to go on."""
         await trio.lowlevel.checkpoint()
-        console.echo(line.strip())
+        if line.strip():
+            console.echo(line.strip())
         try:
             command = parse(line)
         except CommandError as error:

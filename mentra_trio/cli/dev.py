@@ -33,7 +33,7 @@ from .console import PlainConsole, can_draw, prepare
 from .editor import Editor, LineSplitter
 from .live import LiveConsole, captured, typing_mode
 from .loading import AppError, load_app
-from .logs import start_logging
+from .logs import logging_to
 from .player import Player
 from .script import ScriptError, read_script
 
@@ -63,7 +63,7 @@ class Options:
     plain: bool = False
     """Whether to print lines also where there is a terminal."""
     verbosity: int = 0
-    """As `start_logging` takes it."""
+    """As `logging_to` takes it."""
 
 
 def run(options: Options) -> int:
@@ -76,7 +76,7 @@ def run(options: Options) -> int:
         return FAILURE
     with ExitStack() as stack:
         console, act = _set_up(stack, options, steps)
-        start_logging(sys.stderr, verbosity=options.verbosity)
+        stack.enter_context(logging_to(sys.stderr, verbosity=options.verbosity))
         try:
             return trio.run(perform, options.app, console, act)
         except KeyboardInterrupt:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .tracebacks import format_error
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from types import TracebackType
     from typing import TextIO
 
-LIBRARIES = (
-    "mentra_trio",
-    "hypercorn",
-    "trio",
-    "trio_websocket",
-    "wsproto",
-    "httpx2",
-    "httpcore2",
-    "httpx",
-    "httpcore",
-)
+_LIBRARIES = ("hypercorn", "trio", "trio_websocket", "wsproto", "httpx2", "httpcore2", "httpx", "httpcore")
 
 
 class _Formatter(logging.Formatter):
@@ -43,17 +35,30 @@ class _Formatter(logging.Formatter):
         return super().formatException(ei) if error is None else format_error(error)
 
 
-def start_logging(stream: TextIO, *, verbosity: int) -> None:
-    """Send log records to a stream: those of the app from INFO, those of libraries from WARNING.
+@contextmanager
+def logging_to(stream: TextIO, *, verbosity: int) -> Generator[None, None, None]:
+    """Send log records to a stream in the block: those of the app from INFO, those of libraries from WARNING.
 
     `verbosity` 1 adds what the SDK does, 2 everything. An app that calls `logging.basicConfig` on import finds it done.
     """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
+    libraries = logging.DEBUG if verbosity > 1 else logging.WARNING
+    levels = {
+        root: logging.DEBUG if verbosity > 1 else logging.INFO,
+        **{logging.getLogger(name): libraries for name in _LIBRARIES},
+        logging.getLogger("mentra_trio"): (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbosity, 2)],
+    }
+    saved = {logger: logger.level for logger in levels}
+    for logger, level in levels.items():
+        logger.setLevel(level)
     root.addHandler(handler)
-    root.setLevel(logging.DEBUG if verbosity > 1 else logging.INFO)
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbosity, 2)]
-    for name in LIBRARIES:
-        logging.getLogger(name).setLevel(level if name == "mentra_trio" or verbosity > 1 else logging.WARNING)
     logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        root.removeHandler(handler)
+        for logger, level in saved.items():
+            logger.setLevel(level)

@@ -223,6 +223,24 @@ async def test_a_stopped_and_started_app_runs_anew_and_hears(autojump_clock: Moc
         assert echo.heard == ["one", "two"]
 
 
+async def test_an_app_that_ended_its_session_can_be_started_again(autojump_clock: MockClock) -> None:
+    app = make_app()
+    runs: list[str] = []
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        runs.append(session.run_id)
+        await session.end()
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "wait 1")
+        assert stage.player.status == "ended by the app"
+        assert await play(stage.player, "stop") == "the app does not run"
+
+        await play(stage.player, "start", "wait 1")
+        assert len(set(runs)) == 2
+
+
 async def test_a_stop_waits_for_an_app_that_is_on_its_way_back(autojump_clock: MockClock) -> None:
     echo = Echo()
     async with open_stage(echo.app) as stage:

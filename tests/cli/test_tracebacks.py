@@ -2,13 +2,12 @@
 
 import logging
 from io import StringIO
-from pathlib import Path
 
 import pytest
 
 from mentra_trio import MiniAppServer
 from mentra_trio.cli.commands import parse
-from mentra_trio.cli.logs import start_logging
+from mentra_trio.cli.logs import logging_to
 from mentra_trio.cli.tracebacks import format_error
 from mentra_trio.errors import ConfigError
 
@@ -47,12 +46,6 @@ def test_causes_and_groups_are_shown_too() -> None:
     assert "ValueError: second" in text
 
 
-@pytest.fixture
-def stream(clean_process: Path) -> StringIO:
-    """Where records go."""
-    return StringIO()
-
-
 def speak() -> None:
     for name in ("hello_glasses", "mentra_trio.session", "hypercorn.error"):
         for level in (logging.DEBUG, logging.INFO, logging.WARNING):
@@ -83,20 +76,23 @@ def speak() -> None:
         ),
     ],
 )
-def test_the_app_is_heard_before_the_sdk(stream: StringIO, verbosity: int, records: list[str]) -> None:
-    start_logging(stream, verbosity=verbosity)
+def test_the_app_is_heard_before_the_sdk(verbosity: int, records: list[str]) -> None:
+    stream = StringIO()
+    with logging_to(stream, verbosity=verbosity):
+        speak()
     speak()
 
     assert [line.partition(": ")[2] for line in stream.getvalue().splitlines()] == records
 
 
-def test_a_record_with_an_error_shows_the_part_of_the_author(stream: StringIO) -> None:
-    start_logging(stream, verbosity=0)
-    try:
-        MiniAppServer("two words")
-    except ConfigError:
-        logging.getLogger("app").exception("it failed")
-    logging.getLogger("app").error("nothing", exc_info=(None, None, None))
+def test_a_record_with_an_error_shows_the_part_of_the_author() -> None:
+    stream = StringIO()
+    with logging_to(stream, verbosity=0):
+        try:
+            MiniAppServer("two words")
+        except ConfigError:
+            logging.getLogger("app").exception("it failed")
+        logging.getLogger("app").error("nothing", exc_info=(None, None, None))
 
     assert files(stream.getvalue()) == ["test_tracebacks.py"]
     assert "ERROR app: it failed" in stream.getvalue()
