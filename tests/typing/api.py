@@ -39,11 +39,9 @@ from mentra_trio import (
 )
 from mentra_trio.models import HeadPosition, PressType
 
-assert_type(__version__, str)
+version: str = __version__
 
-app = MiniAppServer(
-    "com.example.app", "key", port=0, cloud_hosts=["cloud.example.com"], restart=RestartPolicy(window=5)
-)
+app = MiniAppServer("com.example.app", "key", port=0, cloud_hosts=["c.example.com"], restart=RestartPolicy(window=5))
 other = MiniAppServer(session_config=SessionConfig(ack_timeout=1, restart=RestartPolicy(max_restarts=0)))
 
 
@@ -54,6 +52,7 @@ async def main(session: MentraSession) -> None:
 
 @app.on_stop
 async def stopped(session: MentraSession, reason: StopReason) -> None:
+    await trio.lowlevel.checkpoint()
     assert_type(reason.kind, StopKind)
     assert_type(reason.detail, str)
     assert_type(session.stop_reason, StopReason | None)
@@ -145,7 +144,7 @@ async def raw(session: MentraSession) -> None:
     await session.raw.send("led_party", colour="red", times=3, nested={"a": [1, None]})
 
 
-async def facts(session: MentraSession) -> None:
+def facts(session: MentraSession) -> None:
     assert_type(session.user_id, str)
     assert_type(session.session_id, str)
     assert_type(session.package_name, str)
@@ -175,8 +174,8 @@ async def failures(session: MentraSession) -> None:
 
 async def serving() -> None:
     async with trio.open_nursery() as nursery:
-        urls = await nursery.start(app.serve)
-        assert_type(urls, Sequence[str])
+        urls: Sequence[str] = await nursery.start(app.serve)  # Trio cannot tell the type itself
+        del urls
         nursery.cancel_scope.cancel()
     async with app.running():
         await trio.lowlevel.checkpoint()
