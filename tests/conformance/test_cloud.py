@@ -2,12 +2,14 @@
 
 Every message that the cloud sends to an app can be read, without a fault in any field; every webhook too. Every
 message that an app sent to it comes out of this SDK's own classes as it went in. The simulator's engine, told what
-apps and phones did, sends what the cloud sent, in its order and at its times.
+apps and phones did, sends what the cloud sent, in its order and at its times. And an app of this SDK stays correct when
+it gets what the cloud sent.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +25,7 @@ from mentra_trio.errors import DecodeError
 
 from .recorded_cloud.differences import Differences
 from .recorded_cloud.engine import replay
+from .recorded_cloud.sdk import feed
 from .recorded_cloud.steps import steps_of
 from .recorded_cloud.world import World
 from .recordings import Case, Json, load_cases
@@ -59,6 +62,12 @@ if CASES:  # an absent folder gives no cases, not even a skipped one
         if case.file not in DIFFERENCES.unplayed:
             assert replay(steps_of(case), WORLD, DIFFERENCES) == []
 
+    @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.id}-sdk") for case in CASES])
+    def test_cloud_side(case: Case, caplog: pytest.LogCaptureFixture) -> None:
+        """An app gets what the cloud sent, and never does what it must not."""
+        assert feed(steps_of(case), _is_unreadable) == []
+        assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
 
 def _steps(case: Case) -> Iterator[Json]:
     yield from cast("list[Json]", case.body.get("setup", []))
@@ -94,11 +103,15 @@ def _check_event(event: StreamEvent, message: object) -> None:
     assert name is not None, f"the cloud itself named the stream {event.stream_type!r}"
     if name.base not in READABLE:
         return
-    if any(odd.covers(message) for odd in DEVIATIONS.unreadable):
+    if _is_unreadable(message):
         with pytest.raises(DecodeError):
             read_payload(name.base, event, NOW)
     else:
         assert read_payload(name.base, event, NOW).faults == ()
+
+
+def _is_unreadable(message: object) -> bool:
+    return any(odd.covers(message) for odd in DEVIATIONS.unreadable)
 
 
 def _check_webhook(message: object) -> None:

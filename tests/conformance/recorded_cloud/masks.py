@@ -1,4 +1,4 @@
-"""Comparison with the masked values of the recordings of the cloud."""
+"""The masked values of the recordings of the cloud: comparison with them, and something to send for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
+from mentra_trio.simulator.hardware import capabilities
 from tests.conformance.recordings import as_object
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _CAPABILITIES = re.compile(r"<capabilities of (.+)>")
+_STANDINS: dict[str, object] = {"<timestamp>": "2026-06-27T10:00:00.000Z", "<timestamp:ms>": 1_782_554_400_000}
+"""What is sent for masks; others are sent as the texts that they are."""
 
 
 @attrs.define
@@ -69,3 +72,15 @@ def _is_mask(value: object) -> bool:
 def _equal(expected: object, actual: object) -> bool:
     # 1 and 1.0 are the same number, but true is none.
     return expected == actual and isinstance(expected, bool) is isinstance(actual, bool)
+
+
+def unmasked(value: object) -> object:
+    """Put something in for every mask, so that it can be sent."""
+    if isinstance(value, str):
+        found = _CAPABILITIES.fullmatch(value)
+        return capabilities(found[1]) if found else _STANDINS.get(value, value)
+    if (items := _as_list(value)) is not None:
+        return [unmasked(item) for item in items]
+    if (table := as_object(value)) is not None:
+        return {key: unmasked(item) for key, item in table.items()}
+    return value
