@@ -245,12 +245,10 @@ def _leaves(error: BaseException, path: _Path) -> list[tuple[_Path, BaseExceptio
 
 def _at(value: object, path: _Path) -> object:
     for part in path:
-        if isinstance(value, dict) and isinstance(part, str):
-            value = cast("JsonObject", value).get(part, _MISSING)
-        elif isinstance(value, list) and isinstance(part, int):
-            value = cast("list[object]", value)[part]
+        if isinstance(value, list):
+            value = cast("list[object]", value)[cast("int", part)]
         else:
-            return _MISSING
+            value = cast("JsonObject", value).get(cast("str", part), _MISSING)
     return value
 
 

@@ -6,7 +6,6 @@ ones sit in the table below.
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -197,7 +196,6 @@ def make_converter() -> Converter:
     converter.register_structure_hook_func(lambda t: t is object, lambda value, _: value)
     converter.register_structure_hook_func(_is_mapping, _to_mapping)
     converter.register_unstructure_hook_func(lambda t: t is datetime, to_iso)
-    converter.register_unstructure_hook_func(_is_enum, _to_value)
 
     def read_tuple(kind: object) -> Reader:
         return _tuple_hook(converter, kind)
@@ -230,14 +228,6 @@ def _is_tuple(kind: object) -> bool:
 
 def _is_mapping(kind: object) -> bool:
     return get_origin(kind) is Mapping
-
-
-def _is_enum(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, enum.Enum)
-
-
-def _to_value(member: enum.Enum) -> object:
-    return member.value  # enums of the wire hold text
 
 
 def _tuple_hook(converter: Converter, kind: object) -> Reader:
