@@ -6,6 +6,7 @@ ones sit in the table below.
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -228,6 +229,10 @@ def _is_tuple(kind: object) -> bool:
 
 def _is_mapping(kind: object) -> bool:
     return get_origin(kind) is Mapping
+
+
+def _is_enum(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, enum.Enum)
 
 
 def _tuple_hook(converter: Converter, kind: object) -> Reader:
