@@ -301,6 +301,22 @@ def test_a_press_with_an_unreadable_time_is_a_press() -> None:
     assert payload.faults == ("timestamp: not a time",)
 
 
+@pytest.mark.parametrize("kind", [5, True, ["long"], {}])
+def test_a_press_type_that_is_no_text_is_a_fault(kind: object) -> None:
+    """Any text is a press type, if an unknown one; what is no text is not."""
+    payload = read_payload("button_press", event("button_press", {"buttonId": "a", "pressType": kind}), NOW)
+
+    assert payload.value == ButtonPress(button_id="a", press_type=PressType.UNKNOWN, received_at=NOW)
+    assert payload.faults == ("pressType: not a text",)
+
+
+def test_a_position_that_is_no_text_is_a_decode_error() -> None:
+    with pytest.raises(DecodeError) as caught:
+        read_payload("head_position", event("head_position", {"position": 5}), NOW)
+
+    assert caught.value.paths == ("position: not a text",)
+
+
 @pytest.mark.parametrize(
     ("data", "move"),
     [
