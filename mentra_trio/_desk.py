@@ -89,7 +89,8 @@ class Desk:
 
     _slots: dict[str, _Slot] = attrs.field(init=False, factory=dict[str, _Slot])
     _is_stopping: bool = attrs.field(init=False, default=False)
-    _tasks: int = attrs.field(init=False, default=0)
+    _runs: set[_Running] = attrs.field(init=False, factory=set[_Running])
+    """All of them: those in the slots, and older ones in their grace."""
     _idle: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
 
     def sessions(self) -> list[MentraSession]:
@@ -121,13 +122,13 @@ class Desk:
         for slot in self._slots.values():
             if slot.start is not None:
                 slot.start.cut_short(_STOPPING)
-            if slot.running is not None:
-                slot.running.runtime.finish(StopReason(StopKind.SERVER_STOPPED))
+        for running in self._runs:
+            running.runtime.finish(StopReason(StopKind.SERVER_STOPPED))
 
     async def wait_idle(self) -> None:
         """Wait until no session task is left. Callers set the limit."""
         await trio.lowlevel.checkpoint()
-        while self._tasks:
+        while self._runs:
             await self._idle.park()
 
     def _stop(self, request: StopRequest) -> None:
@@ -209,7 +210,7 @@ class Desk:
             run_id=secrets.token_hex(4),
         )
         running = _Running(MentraSession(runtime), runtime)
-        self._tasks += 1
+        self._runs.add(running)
         self.services.start_soon(self._run, request.session_id, running)
         return running
 
@@ -223,8 +224,8 @@ class Desk:
         except* Exception as group:
             log.exception("[%s] the session failed: this is a bug in mentra_trio", runtime.run_id, exc_info=group)
         finally:
-            self._tasks -= 1
-            if not self._tasks:
+            self._runs.remove(running)
+            if not self._runs:
                 self._idle.unpark_all()
             slot = self._slots.get(session_id)
             if slot is not None and slot.running is running:

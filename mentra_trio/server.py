@@ -22,7 +22,8 @@ from .config import RestartPolicy, SessionConfig, app_config
 from .errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+    from types import FrameType
 
     from ._net.asgi import ASGIApp
     from ._net.transport import Connector
@@ -186,7 +187,7 @@ class MiniAppServer:
         finally:
             self._desk = None
 
-    async def serve(
+    async def serve(  # noqa: ASYNC128 - what it calls does
         self,
         *,
         host: str | None = None,
@@ -205,7 +206,7 @@ class MiniAppServer:
         Raises:
             ConfigError: no session handler, or the address cannot be listened on.
         """
-        await self._serve(trio.sleep_forever, task_status, host=host, port=port, dev=dev)
+        await self._serve(trio.sleep_forever, host=host, port=port, dev=dev, task_status=task_status)
 
     def run(self) -> None:
         """Run the app until SIGINT or SIGTERM. The second signal ends the process at once.
@@ -220,51 +221,74 @@ class MiniAppServer:
                 "app.run() was called while Trio is running. In a module that is imported, as 'mentra-trio dev' does, "
                 "put it under 'if __name__ == \"__main__\":'; in async code use 'await app.serve()'"
             )
-        trio.run(self._run_with_signals)
+        trio.run(self._run_until_signalled)
 
-    async def _serve(
+    async def _serve(  # noqa: ASYNC114, ASYNC128 - started through `serve` alone; what it calls says so
         self,
         shutdown: Callable[[], Awaitable[None]],
-        task_status: trio.TaskStatus[Sequence[str]],
         *,
         host: str | None = None,
         port: int | None = None,
         dev: bool | None = None,
+        task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
+        async def stop() -> None:
+            await shutdown()
+            if self._desk is not None:
+                # While requests in flight are still answered: a start that waits for its ack would hold that up.
+                self._desk.stop()
+
         async with self.running(dev=dev):
             await serve(
                 self.asgi,
                 host=self._config.host if host is None else host,
                 port=self._config.port if port is None else port,
                 graceful_timeout=1.0,
-                shutdown=shutdown,
+                shutdown=stop,
                 task_status=task_status,
             )
 
-    async def _run_with_signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with trio.open_nursery() as nursery:
-                stopping = trio.Event()
+    async def _run_until_signalled(self) -> None:
+        stopping = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+        has_been_asked = False
 
-                async def watch() -> None:
-                    async for signum in signals:
-                        if stopping.is_set():
-                            # The author's code does not end; the wish for an end comes first.
-                            signal.signal(signum, signal.SIG_DFL)
-                            signal.raise_signal(signum)
-                        log.info("stopping; once more ends the process at once")
-                        stopping.set()
+        def stop() -> None:
+            log.info("stopping; once more ends the process at once")
+            stopping.set()
 
-                nursery.start_soon(watch)
-                await self._serve(stopping.wait, trio.TASK_STATUS_IGNORED)
-                nursery.cancel_scope.cancel(reason="the server has stopped")
+        def ask(signum: int, _: FrameType | None) -> None:
+            nonlocal has_been_asked
+            if has_been_asked:
+                # The author's code does not end; the wish for an end comes first. Here and not in a task, because code
+                # that never awaits would keep every task from running.
+                signal.signal(signum, signal.SIG_DFL)
+                signal.raise_signal(signum)
+            has_been_asked = True
+            token.run_sync_soon(stop)
+
+        with _signals_to(ask):
+            await self._serve(stopping.wait)
 
     async def _on_webhook(self, request: SessionRequest | StopRequest) -> WebhookAnswer:
         if self._desk is None:
             log.error("a webhook came, but the app does not run; put 'async with app.running():' around the server")
+            await trio.lowlevel.checkpoint()
             return WebhookAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, message="The app does not run")
         return await self._desk.answer(request)
 
     def _health(self) -> Health:
         count = 0 if self._desk is None else len(self._desk.sessions())
         return Health(package_name=self._config.package_name, active_sessions=count)
+
+
+@contextlib.contextmanager
+def _signals_to(handler: Callable[[int, FrameType | None], None]) -> Generator[None, None, None]:
+    """Handle SIGINT and SIGTERM."""
+    before = {signum: signal.signal(signum, handler) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, previous in before.items():
+            # None stands for a handler of another language, which cannot be put back.
+            signal.signal(signum, signal.SIG_DFL if previous is None else previous)

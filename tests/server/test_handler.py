@@ -41,6 +41,7 @@ async def test_the_handler_starts_after_the_ack(autojump_clock: MockClock) -> No
     seen: list[tuple[float, object, object, object, bool | None]] = []
 
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         seen.append(
             (
                 trio.current_time(),
@@ -95,6 +96,7 @@ async def test_a_session_that_ends_before_its_handler_starts_has_none(autojump_c
     stopped: list[StopReason] = []
 
     async def on_stop(session: MentraSession, reason: StopReason) -> None:
+        await trio.lowlevel.checkpoint()
         stopped.append(reason)
 
     async with open_cloud() as cloud, open_app(cloud, on_stop=on_stop) as app:
@@ -132,7 +134,7 @@ async def test_a_handler_that_returns_leaves_the_session_connected(autojump_cloc
 
 async def test_after_its_return_a_session_still_comes_back_and_ends(autojump_clock: MockClock) -> None:
     async def handler(session: MentraSession) -> None:
-        pass
+        await trio.lowlevel.checkpoint()
 
     async with open_cloud() as cloud, open_app(cloud, handler) as app:
         socket = await app.start()
@@ -153,6 +155,7 @@ async def test_a_crash_is_one_record_with_its_traceback(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         if len(app.sessions) == 1:
             raise ValueError("author's bug")
 
@@ -174,6 +177,7 @@ async def test_a_handler_that_keeps_crashing_is_restarted_three_times_and_then_l
     times: list[float] = []
 
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         times.append(trio.current_time())
         raise ValueError("bug")
 
@@ -195,6 +199,7 @@ async def test_old_crashes_are_forgotten_after_a_minute(autojump_clock: MockCloc
     times: list[float] = []
 
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         times.append(trio.current_time())
         await trio.sleep(21)
         raise ValueError("bug")
@@ -212,6 +217,7 @@ async def test_the_restarts_can_be_set(autojump_clock: MockClock) -> None:
     times: list[float] = []
 
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         times.append(trio.current_time())
         raise ValueError("bug")
 
@@ -225,6 +231,7 @@ async def test_the_restarts_can_be_set(autojump_clock: MockClock) -> None:
 
 async def test_no_restarts_at_all(autojump_clock: MockClock) -> None:
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         raise ValueError("bug")
 
     config = SessionConfig(restart=RestartPolicy(max_restarts=0))
@@ -238,6 +245,7 @@ async def test_no_restarts_at_all(autojump_clock: MockClock) -> None:
 
 async def test_a_restart_that_the_end_of_the_session_overtakes_does_not_happen(autojump_clock: MockClock) -> None:
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         raise ValueError("bug")
 
     async with open_cloud() as cloud, open_app(cloud, handler) as app:
@@ -252,6 +260,7 @@ async def test_a_restart_that_the_end_of_the_session_overtakes_does_not_happen(a
 
 async def test_the_link_stays_up_between_crash_and_restart(autojump_clock: MockClock) -> None:
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         if len(app.sessions) < 3:
             raise ValueError("bug")
         await session.raw.send("recovered")
@@ -268,11 +277,15 @@ async def test_errors_of_several_tasks_are_one_record(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         if len(app.sessions) > 1:
             return
 
         async def fail(error: Exception) -> None:
-            raise error
+            try:
+                await trio.lowlevel.checkpoint()
+            finally:
+                raise error
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fail, ValueError("one"))
@@ -332,6 +345,7 @@ async def test_session_closed_of_a_session_that_goes_on_is_a_crash(
     """It came from another session, or the author raised it."""
 
     async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
         if len(app.sessions) == 1:
             raise SessionClosedError("another one")
 
@@ -682,6 +696,7 @@ async def test_the_stop_handler_is_told_of_every_end(autojump_clock: MockClock, 
             pass
 
     async def on_stop(session: MentraSession, reason: StopReason) -> None:
+        await trio.lowlevel.checkpoint()
         told.append(reason.kind)
 
     async with open_cloud() as cloud, open_app(cloud, handler, on_stop=on_stop) as app:
@@ -708,6 +723,7 @@ async def test_the_stop_handler_does_not_run_for_a_session_that_never_came_up(au
     told: list[StopReason] = []
 
     async def on_stop(session: MentraSession, reason: StopReason) -> None:
+        await trio.lowlevel.checkpoint()
         told.append(reason)
 
     async with open_cloud() as cloud, open_app(cloud, on_stop=on_stop) as app:
@@ -720,6 +736,7 @@ async def test_an_error_of_the_stop_handler_is_logged(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def on_stop(session: MentraSession, reason: StopReason) -> None:
+        await trio.lowlevel.checkpoint()
         raise ValueError("bug")
 
     async with open_cloud() as cloud, open_app(cloud, on_stop=on_stop) as app:
@@ -735,7 +752,7 @@ async def test_a_slow_stop_handler_is_cancelled_after_its_grace(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handler(session: MentraSession) -> None:
-        pass
+        await trio.lowlevel.checkpoint()
 
     async def on_stop(session: MentraSession, reason: StopReason) -> None:
         await trio.sleep_forever()
@@ -756,7 +773,7 @@ async def test_a_stop_handler_that_hangs_in_a_shield_does_not_hold_the_link(
     release = trio.Event()
 
     async def handler(session: MentraSession) -> None:
-        pass
+        await trio.lowlevel.checkpoint()
 
     async def on_stop(session: MentraSession, reason: StopReason) -> None:
         with trio.move_on_after(500, shield=True):
