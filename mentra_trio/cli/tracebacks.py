@@ -18,21 +18,21 @@ def format_error(error: BaseException) -> str:
     frame of the developer's is a fault of the SDK and keeps them all.
     """
     whole = traceback.TracebackException.from_exception(error)
-    _trim(whole, is_on_purpose=isinstance(error, MentraError))
+    _trim(whole, is_on_purpose=isinstance(error, MentraError), is_unread=isinstance(error, SyntaxError))
     return "".join(whole.format()).rstrip()
 
 
-def _trim(told: traceback.TracebackException, *, is_on_purpose: bool) -> None:
+def _trim(told: traceback.TracebackException, *, is_on_purpose: bool = False, is_unread: bool = False) -> None:
     own = [index for index, frame in enumerate(told.stack) if not _is_foreign(frame.filename)]
     if own:
         last = own[-1] + 1 if is_on_purpose else len(told.stack)
         told.stack = traceback.StackSummary.from_list(told.stack[own[0] : last])
-    elif issubclass(told.exc_type or BaseException, SyntaxError):
+    elif is_unread:
         # The file that cannot be read has no frame; its name and line are part of the error.
         told.stack = traceback.StackSummary.from_list([])
     for further in (told.__cause__, told.__context__, *(told.exceptions or ())):
         if further is not None:
-            _trim(further, is_on_purpose=False)
+            _trim(further)
 
 
 def _is_foreign(filename: str) -> bool:
