@@ -192,7 +192,7 @@ def make_converter() -> Converter:
     converter.register_structure_hook(bool, _to_bool)
     converter.register_structure_hook(int, _to_int)
     converter.register_structure_hook(float, _to_float)
-    converter.register_structure_hook_func(_is_enum, _to_enum)
+    converter.register_structure_hook(enum.Enum, _to_enum)
     converter.register_structure_hook_func(lambda t: t is datetime, _to_datetime)
     converter.register_structure_hook_func(lambda t: t is object, lambda value, _: value)
     converter.register_structure_hook_func(_is_mapping, _to_mapping)
@@ -229,10 +229,6 @@ def _is_tuple(kind: object) -> bool:
 
 def _is_mapping(kind: object) -> bool:
     return get_origin(kind) is Mapping
-
-
-def _is_enum(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, enum.Enum)
 
 
 def _tuple_hook(converter: Converter, kind: object) -> Reader:
