@@ -76,6 +76,7 @@ def run(options: Options) -> int:
         return FAILURE
     with ExitStack() as stack:
         console, act = _set_up(stack, options, steps)
+        stack.callback(console.finish)
         stack.enter_context(logging_to(sys.stderr, verbosity=options.verbosity))
         try:
             return trio.run(perform, options.app, console, act)
@@ -182,7 +183,8 @@ async def _watch_status(player: Player, console: Console) -> None:
 def _signals(scope: trio.CancelScope, console: Console) -> Generator[list[int], None, None]:
     """Cancel a scope on SIGINT and SIGTERM, and list what came. The second one ends the process at once.
 
-    Not by Trio's own means: a handler of the app that blocks the thread must not keep the second from its work.
+    Not by Trio's own means: a handler of the app that blocks the thread must not keep the second from its work. A
+    terminal that changes its size is drawn anew.
     """
     caught: list[int] = []
     token = trio.lowlevel.current_trio_token()
@@ -195,7 +197,12 @@ def _signals(scope: trio.CancelScope, console: Console) -> Generator[list[int], 
         caught.append(signum)
         token.run_sync_soon(partial(scope.cancel, reason="a signal came"))
 
+    def draw(_: int, __: FrameType | None) -> None:
+        token.run_sync_soon(console.refresh)
+
     saved = {signum: signal.signal(signum, take) for signum in (signal.SIGINT, signal.SIGTERM)}
+    if sys.platform != "win32":
+        saved[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, draw)
     try:
         yield caught
     finally:

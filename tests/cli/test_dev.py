@@ -402,6 +402,9 @@ def test_a_developer_types_and_sees_the_glasses(tmp_path: Path) -> None:
         screen.wait_for("ValueError: the handler failed")
         screen.type("battery 5\r")
         screen.wait_for("connected, 5 %")
+        termios.tcsetwinsize(screen.fd, (20, 40))
+        screen.process.send_signal(signal.SIGWINCH)
+        screen.wait_for("\x1b[2J\x1b[H")
         screen.type("\x04")
 
         assert screen.wait_ended() == 0
