@@ -11,7 +11,7 @@ import contextlib
 import enum
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -98,7 +98,7 @@ from .errors import (
 )
 from .models.audio import AudioChunk
 from .models.device import Capabilities, DeviceState
-from .models.session import LinkState, RawEvent, RawMessage, StopKind, StopReason
+from .models.session import PLAIN_WORDS, LinkState, RawEvent, RawMessage, StopKind, StopReason
 from .models.settings import SystemSettings
 
 T = TypeVar("T")
@@ -143,8 +143,6 @@ class SessionStatistics:
     """Events and sound that arrived when no stream was open for them."""
     foreign_transcripts: int
     """Copies of other apps' transcripts that were dropped (P2 3.5)."""
-    unanswered: int
-    """Answers that no request was waiting for."""
     outbox: OutboxStatistics
     """What waits to be sent, and what was coalesced, withdrawn or refused there."""
     streams: HubStatistics
@@ -164,7 +162,6 @@ class _Counters:
     unknown_messages: int = 0
     unclaimed_events: int = 0
     foreign_transcripts: int = 0
-    unanswered: int = 0
 
 
 class _Interrupt(enum.Enum):
@@ -399,6 +396,7 @@ class LinkRuntime:
 
     async def drain(self) -> None:
         """Wait until all that can still be sent has been written. Callers set the limit."""
+        await trio.lowlevel.checkpoint()
         if self._socket is not None and self.link_state.value is LinkState.CONNECTED:
             await self._outbox.wait_empty()
 
@@ -411,7 +409,7 @@ class LinkRuntime:
             self._socket.give_up(_Interrupt.CLOSE)
         await self._done.wait()
 
-    async def run(self) -> None:
+    async def run(self) -> None:  # noqa: ASYNC910 - a task, nobody awaits it
         """Keep the session connected until it is over. Expected outcomes are values; only bugs raise."""
         try:
             delay = 0.0
@@ -515,33 +513,44 @@ class LinkRuntime:
     # Reading
 
     async def _read(self, socket: _Socket) -> float:
-        while True:
-            try:
-                with socket.reading:
-                    while True:
-                        messages = await socket.transport.receive()
-                        socket.hear()
-                        received_at = datetime.now(UTC)
-                        for message in messages:
-                            pause = self._receive(message, received_at, socket)
-                            if pause is not None:
-                                return pause
-            except TransportClosedError as closed:
-                if socket.interrupt not in {None, _Interrupt.DEAD}:
-                    return 0.0  # given up in the same moment; how it ended says nothing any more
-                return self._lost(closed.code, closed.reason)
+        """Read until the socket is lost, given up, or of no more use; return the seconds to wait."""
+        pause: float | None = None
+        try:
+            with socket.reading:
+                while pause is None:
+                    messages = await socket.transport.receive()
+                    socket.hear()
+                    pause = self._receive_all(messages, socket)
+        except TransportClosedError as closed:
+            if socket.interrupt in {None, _Interrupt.DEAD}:
+                return self._lost(closed.code, closed.reason)  # noqa: ASYNC910 - as below
+            # Else given up in the same moment; how it ended says nothing any more.
+        if pause is None:
             # The scope ended the loop: its deadline passed, or somebody gave the socket up.
-            match socket.interrupt:
-                case None if self._protocol.phase is Phase.PARKED:
-                    return self._pause(self._protocol.park_timed_out())
-                case None:
-                    return self._pause(self._protocol.ack_timed_out(trio.current_time()))
-                case _Interrupt.DEAD:
-                    return self._lost(1006, "no sign of life")
-                case _Interrupt.REDIRECT | _Interrupt.CLOSE:
-                    return 0.0
-                case _:
-                    assert_never(socket.interrupt)
+            pause = self._given_up(socket.interrupt)
+        return pause  # noqa: ASYNC910 - `receive` checkpoints, also when it raises
+
+    def _given_up(self, why: _Interrupt | None) -> float:
+        match why:
+            case None if self._protocol.phase is Phase.PARKED:
+                return self._pause(self._protocol.park_timed_out())
+            case None:
+                return self._pause(self._protocol.ack_timed_out(trio.current_time()))
+            case _Interrupt.DEAD:
+                return self._lost(1006, "no sign of life")
+            case _Interrupt.REDIRECT | _Interrupt.CLOSE:
+                return 0.0
+            case _:
+                assert_never(why)
+
+    def _receive_all(self, messages: Sequence[str | bytes], socket: _Socket) -> float | None:
+        """Take what has arrived, up to a message that ends the connection."""
+        received_at = datetime.now(UTC)
+        for message in messages:
+            pause = self._receive(message, received_at, socket)
+            if pause is not None:
+                return pause
+        return None
 
     def _lost(self, code: int, reason: str) -> float:
         if self.is_live:
@@ -678,7 +687,8 @@ class LinkRuntime:
                     for queued, family in self._queued.items():
                         if family in families:
                             queued.cancel(reason="the request has failed before it was sent")
-                    log.warning("[%s] the cloud refused a request with %s (%d failed)", self.run_id, error.code, failed)
+                    code = error.code if PLAIN_WORDS.fullmatch(error.code) else "a strange code"
+                    log.warning("[%s] the cloud refused a request with %s (%d failed)", self.run_id, code, failed)
                 case Log(text):
                     log.info("[%s] %s", self.run_id, text)
                 case Retry(seconds):
@@ -705,7 +715,8 @@ class LinkRuntime:
 
     def _end(self, reason: StopReason, error: MentraError | None) -> None:
         if error is not None and self.is_live:
-            log.warning("[%s] the session ends: %s", self.run_id, error)
+            log.warning("[%s] the session ends: %s", self.run_id, reason)
+            log.debug("[%s] %s", self.run_id, error)  # it repeats the cloud's own words
         self.finish(reason, error)
 
     def _ready(self, ready: Ready, socket: _Socket) -> None:
@@ -845,7 +856,7 @@ class LinkRuntime:
         """Wait for a sign of life or for the answer to a frame ping."""
         async with trio.open_nursery() as nursery:
 
-            async def ping() -> None:
+            async def ping() -> None:  # noqa: ASYNC910 - a task, nobody awaits it
                 with contextlib.suppress(TransportClosedError):
                     await socket.transport.ping()
                 nursery.cancel_scope.cancel(reason="the frame ping was answered")

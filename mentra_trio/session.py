@@ -264,6 +264,8 @@ async def _run_once(  # noqa: ASYNC910 - the author's code may never wait
     try:
         await handler()
         has_finished = True
+    except* SessionClosedError:
+        has_finished = True  # it wanted to send something, and the link is gone already
     except* Exception as group:  # noqa: BLE001 - logged, and the session ends all the same
         has_finished = True
         _log_crash(session.run_id, "stop", group)

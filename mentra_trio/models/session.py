@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -43,6 +44,10 @@ class StopKind(enum.Enum):
     """The app's own server is shutting down. The cloud starts the app again when the server is back."""
 
 
+PLAIN_WORDS = re.compile(r"[A-Za-z0-9_ .,:;()'/-]{1,100}", re.ASCII)
+"""What may be logged of another side's words: no e-mail address, no control characters, not endless."""
+
+
 @attrs.frozen
 class StopReason:
     """Why a session ended."""
@@ -53,7 +58,8 @@ class StopReason:
     """The other side's own word where there is one, such as `user_disabled` or `NOT_RUNNING`. Treat it as text."""
 
     def __str__(self) -> str:
-        return f"{self.kind.value} ({self.detail})" if self.detail else self.kind.value
+        """Give it for a log: a detail that may name somebody is left out (D23)."""
+        return f"{self.kind.value} ({self.detail})" if PLAIN_WORDS.fullmatch(self.detail) else self.kind.value
 
 
 @attrs.frozen(kw_only=True)
