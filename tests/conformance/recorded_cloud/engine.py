@@ -49,11 +49,12 @@ def replay(steps: Sequence[Step], world: World, differences: Differences) -> lis
     if not played:
         return []
     clock = trio.testing.MockClock(autojump_threshold=0)
-    sent = trio.run(_play, played, world, clock=clock)
-    return compare(played, differences.apply(sent, steps))
+    end = steps[-1].at
+    sent = trio.run(_play, played, world, end, clock=clock)
+    return compare(played, differences.apply(sent, steps), end)
 
 
-async def _play(steps: Sequence[Step], world: World) -> list[Step]:
+async def _play(steps: Sequence[Step], world: World, end: float) -> list[Step]:
     apps = _Webhooks(world, steps)
     cloud = Cloud(webhooks=apps, origin=ORIGIN)
     cloud.faults.database_delay = DATABASE
@@ -71,7 +72,7 @@ async def _play(steps: Sequence[Step], world: World) -> list[Step]:
                 user.stored.note_running(step.app)
             await driver.play(step)
             await trio.testing.wait_all_tasks_blocked()
-        await trio.sleep_until(steps[-1].at + TOLERANCE)
+        await trio.sleep_until(end + TOLERANCE)
         nursery.cancel_scope.cancel(reason="the recording is over")
     return sorted([*driver.sent, *apps.calls, *driver.told()], key=lambda step: step.at)
 
@@ -278,8 +279,11 @@ def _token(fields: Json) -> Token:
 # --- comparison
 
 
-def compare(recorded: Sequence[Step], sent: Sequence[Step]) -> list[str]:
-    """Hold what was sent against the recording: what, in which order per channel and per receiver, and when."""
+def compare(recorded: Sequence[Step], sent: Sequence[Step], end: float) -> list[str]:
+    """Hold what was sent against the recording: what, in which order per channel and per receiver, and when.
+
+    `end` is when the recording ends.
+    """
     expected = [step for step in recorded if step.source == "cloud"]
     masks = Masks()
     problems: list[str] = []
@@ -287,7 +291,7 @@ def compare(recorded: Sequence[Step], sent: Sequence[Step]) -> list[str]:
     for channel in dict.fromkeys(step.channel for step in (*expected, *sent)):
         ours = [step for step in sent if step.channel == channel]
         theirs = [step for step in expected if step.channel == channel]
-        matched, problem = _match(theirs, ours, masks, recorded[-1].at)
+        matched, problem = _match(theirs, ours, masks, end)
         pairs += matched
         problems += [f"{channel}: {problem}"] if problem else []
     inputs = [step.at for step in recorded if step.source != "cloud"]
