@@ -2,8 +2,8 @@
 
 Start here: `MiniAppServer` is your app; its session handler gets a `MentraSession`.
 
-What you meet on the way: `EventStream` (events, `async for`), `Latest` (a current value with its changes), the values in
-`mentra_trio.models`, and the errors in `mentra_trio.errors`, whose tree is printed there.
+What you meet on the way: `EventStream` (events, `async for`), `Latest` (a current value with its changes), the values
+in `mentra_trio.models`, and the errors in `mentra_trio.errors`, whose tree is printed there.
 
 Try an app without glasses: `mentra-trio dev app.py`.
 """

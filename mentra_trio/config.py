@@ -129,7 +129,7 @@ def app_config(
     return AppConfig(
         package_name=name,
         api_key=key,
-        host=host or environ.get("HOST") or "0.0.0.0",  # noqa: S104  (a server behind a public URL)
+        host=host or "0.0.0.0",  # noqa: S104  (a server behind a public URL)
         port=_port(port, environ),
         cloud_hosts=cloud_hosts,
         dev=dev if dev is not None else _flag(environ, "MENTRAOS_DEV"),

@@ -17,7 +17,6 @@ from ._net.asgi import Health, WebhookAnswer, build_app
 from ._net.hosts import HostPolicy
 from ._net.limiter import ConnectLimiter
 from ._net.serve import serve
-from ._net.websocket import WebSocketConnector
 from .config import RestartPolicy, SessionConfig, app_config
 from .errors import ConfigError
 
@@ -49,7 +48,7 @@ class MiniAppServer:
     Args:
         package_name: as registered in the MentraOS console; else the environment's `PACKAGE_NAME`.
         api_key: the app's key from the console; else `MENTRAOS_API_KEY`.
-        host: interface to listen on; else `HOST`, else all of them.
+        host: interface to listen on; all of them unless given.
         port: port to listen on, 0 for any free one; else `PORT`, else 7010.
         cloud_hosts: further clouds that may be connected to, besides MentraOS's own over TLS: `cloud.example.com`,
             `*.example.com`, `cloud.example.com:8443`, or `ws://cloud.internal:8002` for one without TLS. Your API key
@@ -92,7 +91,7 @@ class MiniAppServer:
             stop_grace=stop_grace, restart=restart or RestartPolicy()
         )
         self._hosts = HostPolicy(self._config.cloud_hosts, dev=self._config.dev)
-        self._connector = connector or WebSocketConnector()
+        self._connector = connector or _default_connector()
         self._handler: SessionHandler | None = None
         self._stop_handler: StopHandler | None = None
         self._desk: Desk | None = None
@@ -280,6 +279,13 @@ class MiniAppServer:
     def _health(self) -> Health:
         count = 0 if self._desk is None else len(self._desk.sessions())
         return Health(package_name=self._config.package_name, active_sessions=count)
+
+
+def _default_connector() -> Connector:
+    # Imported here: the WebSocket library takes a third of what `import mentra_trio` may take on top of Trio.
+    from ._net.websocket import WebSocketConnector  # noqa: PLC0415
+
+    return WebSocketConnector()
 
 
 @contextlib.contextmanager

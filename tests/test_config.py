@@ -17,7 +17,6 @@ NAME = "com.example.app"
 ENVIRON = {
     "PACKAGE_NAME": NAME,
     "MENTRAOS_API_KEY": KEY,
-    "HOST": "127.0.0.1",
     "PORT": "8080",
     "MENTRAOS_DEV": "1",
 }
@@ -58,9 +57,9 @@ def refused(given: Given, environ: dict[str, str]) -> str:
     return str(caught.value)
 
 
-def test_d2_everything_can_come_from_the_environment() -> None:
+def test_d2_what_is_not_given_comes_from_the_environment() -> None:
     assert configure({}, ENVIRON) == AppConfig(
-        package_name=NAME, api_key=KEY, host="127.0.0.1", port=8080, cloud_hosts=(), dev=True
+        package_name=NAME, api_key=KEY, host="0.0.0.0", port=8080, cloud_hosts=(), dev=True
     )
 
 
@@ -91,7 +90,7 @@ def test_d2_there_are_defaults_for_what_is_not_the_apps_own() -> None:
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:
-    environ = {"HOST": "", "PORT": "", "MENTRAOS_DEV": ""}
+    environ = {"PORT": "", "MENTRAOS_DEV": ""}
 
     assert configure(LEAST, environ) == configure(LEAST, {})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 import attrs
 
@@ -28,11 +28,15 @@ class SettingsManager:
 
     _link: Link
 
-    def get(self, key: str, default: V) -> V:
+    @overload
+    def get(self, key: str, default: None = None) -> object: ...
+    @overload
+    def get(self, key: str, default: V) -> V: ...
+    def get(self, key: str, default: object = None) -> object:
         """Give the value of a setting, of the same type as `default`.
 
         `default` is given back when the setting is not there, or is of another type, which is logged once a call.
-        Whole numbers count as `float` where the default is one; `default=None` takes a value of any type.
+        Whole numbers count as `float` where the default is one; without a default a value of any type is given.
         """
         value = self.values.value.get(key)
         if value is None:
@@ -41,7 +45,7 @@ class SettingsManager:
         if fitted is None:
             log.warning("the setting %r is a %s, not a %s", key, type(value).__name__, type(default).__name__)
             return default
-        return cast("V", fitted)  # of the type of `default`; any type where that is None, as the caller said
+        return fitted
 
     @property
     def values(self) -> Latest[Mapping[str, object]]:

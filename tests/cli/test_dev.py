@@ -186,7 +186,6 @@ class Look:
 async def test_everything_is_on_loopback_whatever_the_app_says(
     clean_process: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOST", "0.0.0.0")
     monkeypatch.setenv("PORT", "1")
     monkeypatch.setenv("MENTRAOS_DEV", "0")
     look = Look()

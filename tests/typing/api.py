@@ -117,6 +117,8 @@ async def settings(session: MentraSession) -> None:
     assert_type(session.settings.get("lines", 3), int)
     assert_type(session.settings.get("speed", 1.5), float)
     assert_type(session.settings.get("dark", False), bool)
+    assert_type(session.settings.get("anything"), object)
+    assert_type(session.settings.get("anything", None), object)
     assert_type(session.settings.values, Latest[Mapping[str, object]])
     assert_type(session.settings.system, Latest[SystemSettings])
     assert_type(session.settings.system.value.user_timezone, str | None)
