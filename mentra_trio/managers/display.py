@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -14,6 +13,9 @@ from mentra_trio._wire.outbound import DisplayEvent
 from mentra_trio.models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
 
 _LANE = "display"
+_SHORTEST = 0.001
+_LONGEST = 365 * 86_400.0
+"""Seconds of a duration; a number beyond a year is a mistake."""
 
 
 @attrs.define(eq=False)
@@ -29,7 +31,7 @@ class DisplayManager:
     Cancelling: a cancelled call has shown nothing.
 
     Every method raises `SessionClosedError` when the session is over, `TypeError` for what is not text, and
-    `ValueError` for a `duration` that is not a positive number of seconds.
+    `ValueError` for a `duration` that is not a positive number of seconds, up to a year.
     """
 
     _link: Link
@@ -68,8 +70,9 @@ class DisplayManager:
         await self._show(ClearView(), None)
 
     async def _show(self, layout: Layout, duration: float | None) -> None:
-        if duration is not None and not (math.isfinite(duration) and duration > 0):
-            msg = f"duration is {duration!r}; pass a positive number of seconds, or None to leave it on"
+        # The wire has whole milliseconds, of which 0 means for ever (P3 1.2).
+        if duration is not None and not _SHORTEST <= duration <= _LONGEST:
+            msg = f"duration must be {_SHORTEST:g} to {_LONGEST:g} seconds, or None to leave it on"
             raise ValueError(msg)
         await trio.lowlevel.checkpoint()
         self._link.post(_LANE, DisplayEvent(layout=layout, view="main", duration=duration), lifetime=duration)
