@@ -124,10 +124,10 @@ class MentraSession:
 
         Until the handler has finished the link stays up, so this is the moment for a goodbye on the display. Then the
         cloud is told that the app lets go (`ownership_release`), and the connection is closed (D6). The cloud starts
-        the app again only when the wearer does. Doing it again is harmless.
+        the app again only when the wearer does. Doing it again is harmless; a cancelled call has ended nothing.
         """
-        self._runtime.finish(StopReason(StopKind.ENDED_BY_APP))
         await trio.lowlevel.checkpoint()
+        self._runtime.finish(StopReason(StopKind.ENDED_BY_APP))
 
 
 SessionHandler = Callable[[MentraSession], Awaitable[None]]

@@ -90,8 +90,8 @@ class OutboxStatistics:
 class _Entry(Generic[C]):
     item: C
     on_written: Callable[[], None] | None
-    released: trio.Event | None
-    """Set when the writer took the item or the outbox closed; None when the sender does not wait."""
+    sender: trio.lowlevel.Task | None = None
+    """Who waits until the writer takes the item, or the outbox is closed. Whoever removes the entry wakes it."""
     is_taken: bool = False
 
 
@@ -208,20 +208,22 @@ class Outbox(Generic[C]):
         if len(self._queue) >= self.capacity:
             self._refused += 1
             raise LinkDownError(self.capacity)
-        entry = _Entry(item, on_written, None if self._is_open and not until_taken else trio.Event())
+        entry = _Entry(item, on_written)
         self._queue.append(entry)
         self._writer.unpark_all()
-        if entry.released is None:
+        if self._is_open and not until_taken:
             await trio.lowlevel.cancel_shielded_checkpoint()
             return
-        try:
-            await entry.released.wait()
-        finally:
-            # Not set means cancelled: whoever takes the entry out of the queue sets it.
-            if not entry.released.is_set():
-                self._queue.remove(entry)
-                self._withdrawn += 1
-                self._wake_if_empty()
+
+        def withdraw(_: object) -> trio.lowlevel.Abort:
+            # In the moment of the cancellation, not when the cancelled task runs: until then the writer could take it.
+            self._queue.remove(entry)
+            self._withdrawn += 1
+            self._wake_if_empty()
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        entry.sender = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(withdraw)
         if not entry.is_taken and self._error is not None:
             raise self._error()
 
@@ -302,10 +304,10 @@ class Outbox(Generic[C]):
         self._is_open = False
         self._is_dirty = False
         for entry in self._queue:
-            if entry.released is None:
+            if entry.sender is None:
                 self._discarded += 1
             else:
-                entry.released.set()
+                trio.lowlevel.reschedule(entry.sender)
         self._queue.clear()
         for lane in self._lanes.values():
             if lane.pending is not None:
@@ -364,8 +366,8 @@ class Outbox(Generic[C]):
         if self._queue:
             entry = self._queue.popleft()
             entry.is_taken = True
-            if entry.released is not None:
-                entry.released.set()
+            if entry.sender is not None:
+                trio.lowlevel.reschedule(entry.sender)
             return Outgoing(kind=Kind.QUEUE, item=entry.item, on_written=entry.on_written)
         return None
 
