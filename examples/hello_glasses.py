@@ -3,7 +3,7 @@
 import logging
 import os
 
-from mentra_trio import MentraSession, MiniAppServer, StopReason
+from mentra_trio import MentraSession, MiniAppServer
 
 log = logging.getLogger("hello_glasses")
 app = MiniAppServer(package_name="com.example.hello", api_key=os.environ["MENTRAOS_API_KEY"])
@@ -16,11 +16,7 @@ async def hello(session: MentraSession) -> None:
         async for line in speech:
             if line.is_final:
                 await session.display.show_text_wall(f"You said: {line.text}")
-
-
-@app.on_stop
-async def goodbye(session: MentraSession, reason: StopReason) -> None:
-    log.info("the session ended: %s", reason)
+    log.info("the session ended: %s", session.stop_reason)
 
 
 if __name__ == "__main__":

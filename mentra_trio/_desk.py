@@ -72,7 +72,7 @@ class _Slot:
     start: _Start | None = None
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class Desk:
     """Starts, redirects and stops the sessions of one app while it runs."""
 
@@ -179,6 +179,9 @@ class Desk:
 
     async def _start(self, slot: _Slot, start: _Start, request: SessionRequest) -> WebhookAnswer:
         running = slot.running
+        if running is not None and running.runtime.user_id.lower() != request.user_id.lower():
+            # Webhooks prove nothing (P1 1.5): one that named a session of somebody else must not keep its place.
+            running.runtime.finish(StopReason(StopKind.REFUSED, "asked for by another user"))
         if running is not None and running.runtime.is_live:
             # No stop came in between, so this is the same logical session on its way back (D17).
             running.runtime.redirect(start.url)
@@ -187,6 +190,8 @@ class Desk:
                 # Its grace goes on beside the new run, without a link (D7).
                 with trio.move_on_after(self.config.close_timeout):
                     await running.runtime.aclose()
+                # A stop in the moment of that end has cancelled this start, but not that wait.
+                await trio.lowlevel.checkpoint_if_cancelled()
             running = slot.running = self._open(request, start.url)
         runtime = running.runtime
         known = runtime.connections

@@ -107,10 +107,16 @@ R = TypeVar("R")
 AUDIO_KEY = "audio_chunk"
 SETTINGS_KEY = "settings"
 RAW_MESSAGES_KEY = "raw messages"
+_CANNOT_TAKE = frozenset({1009, 1011})
+"""Close codes of a cloud that could not take a frame: sending it again would only repeat them (P1 2.9)."""
 CLOSE_REASON = "Client disconnect"
 """What MentraOS's own SDK says when it closes (P1 2.9)."""
 _PARK_MARGIN = 0.25
 """Seconds that the word of the cloud that a park is over may be late; it tells why, which our clock cannot."""
+_LONGEST_WORD = 60
+"""Characters of a cloud's own word in a log record."""
+_LONGEST_NAME = 512
+"""Characters of a stream name that is looked at: sixty languages of hints fit in."""
 _NAMES_REMEMBERED = 256
 """Parsed stream names kept by a session: more than a session has, few enough for a cloud that makes names up."""
 
@@ -372,8 +378,8 @@ class LinkRuntime:
             self._outbox.close(self._closed_error)  # nothing that waits could still be sent
         if self._pausing is not None:
             self._pausing.cancel(reason="the session is over")
-        if self._socket is not None and not self.ready.is_set():
-            self._socket.give_up(_Interrupt.CLOSE)
+        if self._socket is not None and self.link_state.value is not LinkState.CONNECTED:
+            self._socket.give_up(_Interrupt.CLOSE)  # half a handshake, or a park, is no link for a goodbye
 
     def redirect(self, url: CloudUrl) -> None:
         """Go on over a new socket that begins with an init, because the cloud asked for it (P1 1.6, D17).
@@ -555,6 +561,8 @@ class LinkRuntime:
     def _lost(self, code: int, reason: str) -> float:
         if self.is_live:
             log.warning("[%s] connection lost with code %d", self.run_id, code)
+        if code in _CANNOT_TAKE:
+            self._outbox.forget_lanes()
         return self._pause(self._protocol.lost(code, reason, trio.current_time()))
 
     def _receive(  # noqa: PLR0912 - one branch for each kind of message
@@ -595,7 +603,8 @@ class LinkRuntime:
                 for detail in refused.details:
                     self._warn_once(
                         f"permission {detail.stream}",
-                        f"the cloud refused the stream {detail.stream}: it needs {detail.required_permission}",
+                        f"the cloud refused the stream {detail.stream[:_LONGEST_WORD]!r}: it needs "
+                        f"{detail.required_permission[:_LONGEST_WORD]!r}",
                     )
             case UnknownMessage() as unknown:
                 if not self._pending.offer(decoded.fields):
@@ -656,7 +665,9 @@ class LinkRuntime:
         return is_claimed
 
     def _name(self, stream_type: str) -> StreamName | None:
-        """Parse a stream name, once for each spelling."""
+        """Parse a stream name, once for each spelling. No stream has a name of kilobytes."""
+        if len(stream_type) > _LONGEST_NAME:
+            return None
         try:
             return self._names[stream_type]
         except KeyError:
@@ -897,6 +908,7 @@ class LinkRuntime:
     def _warn_once(self, what: str, text: str) -> None:
         """Log the first of a kind as a warning, the others quietly: a cloud gone mad must not fill the log."""
         level = logging.DEBUG
+        what = what[:_LONGEST_NAME]
         if what not in self._warned and len(self._warned) < _NAMES_REMEMBERED:
             self._warned.add(what)
             level = logging.WARNING

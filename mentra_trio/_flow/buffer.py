@@ -89,7 +89,7 @@ class _Slot(Generic[T]):
     key: Hashable | None
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class Buffer(Generic[T]):
     """Unread items of one stream, oldest first, and the tasks that wait for one.
 

@@ -25,7 +25,7 @@ ITEMS_PER_YIELD: Final = 32
 """Most items that a stream hands out between two visits of the scheduler (D13)."""
 
 
-@attrs.define(eq=False, init=False)
+@attrs.define(eq=False, init=False, repr=False)
 class EventStream(Generic[T_co]):
     """Events of one source, in order::
 
@@ -125,6 +125,10 @@ class EventStream(Generic[T_co]):
             if buffer.slots:
                 self._items_since_yield += 1
                 return buffer.take()
+
+    def __repr__(self) -> str:
+        # The name alone: unread events are somebody's speech, and would end up in logs.
+        return f"<EventStream {self._buffer.name!r}>"
 
     def close(self) -> None:
         """Unsubscribe and discard unread events. Idempotent.

@@ -31,7 +31,7 @@ class HubStatistics:
     closed: StreamTotals
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Hub:
     """Publish events by key to the open streams.
 

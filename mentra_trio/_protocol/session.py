@@ -44,6 +44,8 @@ from .refusals import (
     failed_families,
 )
 
+SOUND_AFTER = 5.0
+"""Seconds after which a socket that a failed request has closed says nothing about the connection."""
 LONGEST_PARK = 300.0
 """Most seconds that this side stays parked, whatever the cloud asks for; it asks for 30 (P1 2.6)."""
 START_WINDOW = 6.0
@@ -179,9 +181,11 @@ class SessionProtocol:
         if self.phase is Phase.CLOSED:
             return []
         if self.phase is Phase.ACTIVE and code == 1008 and self._has_failed_request:
-            # The message before the close counts, not the text of the close, which repeats it (P1 2.9).
+            # The message before the close counts, not the text of the close, which repeats it (P1 2.9). A socket that
+            # held for a while was sound; requests that fail again and again must not become a storm of reconnects.
+            was_sound = self._acked_at is not None and now - self._acked_at >= SOUND_AFTER
             self._disconnected(now)
-            return [Retry(self.backoff.quick())]
+            return [Retry(self.backoff.quick() if was_sound else self.backoff.next())]
         if (code, reason) in STOPPING_CLOSES:
             return self._end(StopKind.STOPPED_BY_CLOUD, reason)
         if self.phase is not Phase.ACTIVE and (code, reason) in REFUSING_CLOSES:

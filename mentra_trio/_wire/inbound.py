@@ -150,7 +150,8 @@ class DeviceStateUpdate:
 
     TYPE: ClassVar[str] = "device_state_update"
 
-    state: Mapping[str, object]
+    state: Mapping[str, object] = attrs.field(repr=False)
+    """May hold a hotspot's password (P2 6.5, V9)."""
     full_snapshot: bool = False
     timestamp: datetime | None = None
 

@@ -15,8 +15,8 @@ from .codec import JsonObject, parse_object
 class SessionRequest:
     """A wearer started the app, or the cloud wants its session back (P1 1.1)."""
 
-    session_id: str
-    user_id: str
+    session_id: str = attrs.field(repr=False)
+    user_id: str = attrs.field(repr=False)
     url: str
     """Where to connect: the first of the three URL fields that is there (P1 1.1). Not checked yet."""
 
@@ -25,8 +25,8 @@ class SessionRequest:
 class StopRequest:
     """The app is to stop for a wearer (P1 1.2)."""
 
-    session_id: str
-    user_id: str
+    session_id: str = attrs.field(repr=False)
+    user_id: str = attrs.field(repr=False)
     reason: str
     """`user_disabled` from today's cloud. Treat it as text."""
 

@@ -192,12 +192,28 @@ def test_p1_2_5_after_the_handshake_an_error_fails_requests(code: str, text: str
 def test_p1_2_5_the_close_after_a_failed_request_is_no_failure_of_the_connection() -> None:
     protocol = active()
 
-    for attempt in range(20):
-        protocol.receive(refused("INTERNAL_ERROR", "Cannot process photo request"), attempt)
-        assert protocol.lost(1008, "Cannot process photo request", attempt) == [Retry(QUICK)]
+    for attempt in range(1, 20):
+        now = attempt * 10.0
+        protocol.receive(refused("INTERNAL_ERROR", "Cannot process photo request"), now)
+        assert protocol.lost(1008, "Cannot process photo request", now) == [Retry(QUICK)]
         assert first_message(protocol) == RECONNECT
-        protocol.receive(RECONNECT_ACK, attempt)
-    assert protocol.lost(1006, "", 20.0) == [Retry(QUICK)], "no delay was used up"
+        protocol.receive(RECONNECT_ACK, now)
+    assert protocol.lost(1006, "", 200.0) == [Retry(QUICK)], "no delay was used up"
+
+
+def test_requests_that_fail_again_and_again_make_no_storm_of_reconnects() -> None:
+    protocol = active()
+    delays: list[float] = []
+
+    for _ in range(6):
+        protocol.receive(refused("INTERNAL_ERROR", "Cannot process photo request"), 0.0)
+        (effect,) = protocol.lost(1008, "Cannot process photo request", 0.0)
+        assert isinstance(effect, Retry)
+        delays.append(effect.seconds)
+        protocol.opened()
+        protocol.receive(RECONNECT_ACK, 0.0)
+
+    assert delays == [QUICK, 0.5, 1.0, 2.0, 4.0, 8.0]
 
 
 @pytest.mark.parametrize("reason", ["App not running", "Invalid API key", "Session ended", "Session not found"])
