@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import signal
 from http import HTTPStatus
@@ -115,6 +116,7 @@ class MiniAppServer:
         """
         if self._handler is not None:
             raise ConfigError("the app already has a session handler; start further tasks from that one")
+        _check_async(handler, "async def handler(session)")
         self._handler = handler
         return handler
 
@@ -126,6 +128,7 @@ class MiniAppServer:
         """
         if self._stop_handler is not None:
             raise ConfigError("the app already has a stop handler")
+        _check_async(handler, "async def handler(session, reason)")
         self._stop_handler = handler
         return handler
 
@@ -279,6 +282,12 @@ class MiniAppServer:
     def _health(self) -> Health:
         count = 0 if self._desk is None else len(self._desk.sessions())
         return Health(package_name=self._config.package_name, active_sessions=count)
+
+
+def _check_async(handler: object, form: str) -> None:
+    """Refuse a plain function now, by name: it would fail only when a wearer comes, far from where it was written."""
+    if inspect.isfunction(handler) and not inspect.iscoroutinefunction(handler):
+        raise ConfigError(f"{handler.__name__} is not an async function; write '{form}'")
 
 
 def _default_connector() -> Connector:

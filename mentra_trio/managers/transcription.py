@@ -42,7 +42,7 @@ class TranscriptionManager:
         Raises:
             ValueError: a language or hint that is no tag, or that the recogniser does not know. Nothing is sent then.
         """
-        wanted = tuple(dict.fromkeys(canonical_language(tag) for tag in languages)) or (AUTO,)
+        wanted = tuple(dict.fromkeys(canonical_language(_one_tag(tag)) for tag in languages)) or (AUTO,)
         if isinstance(hints, str):
             msg = f"hints={hints!r} is a text; pass a list of languages such as hints=['en', 'ja']"
             raise TypeError(msg)
@@ -72,3 +72,10 @@ def _utterance(said: Transcript) -> tuple[str | None, str] | None:
 
 def _is_final(said: Transcript) -> bool:
     return said.is_final
+
+
+def _one_tag(tag: object) -> str:
+    if not isinstance(tag, str):
+        msg = f"{tag!r} is not a language tag; write them one by one, such as stream('en', 'de')"
+        raise TypeError(msg)
+    return tag

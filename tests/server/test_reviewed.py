@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from mentra_trio import MentraSession, StopKind
+from mentra_trio import ConfigError, MentraSession, MiniAppServer, StopKind
 from mentra_trio._wire.webhooks import SessionRequest
 from tests.scripted_cloud import OTHER_HOST, USER, open_app, open_cloud, session_request, stop_request
 
@@ -70,3 +70,21 @@ async def test_d23_reprs_tell_no_speech_and_no_ids(autojump_clock: MockClock) ->
             assert repr(presses) == "<EventStream 'button presses'>"
             assert "secret" not in repr(speech)
     assert USER not in repr(SessionRequest(session_id=USER, user_id=USER, url=OTHER_HOST))
+
+
+def test_a_handler_that_is_not_async_is_refused_by_name() -> None:
+    def hello(session: MentraSession) -> None:
+        del session
+
+    app = MiniAppServer("com.example.app", "key")
+    with pytest.raises(ConfigError, match="hello is not an async function; write 'async def handler"):
+        app.on_session(hello)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what is tested
+    with pytest.raises(ConfigError, match="hello is not an async function"):
+        app.on_stop(hello)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what is tested
+
+
+async def test_languages_in_a_list_are_refused_with_the_right_form(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        await app.start()
+        with pytest.raises(TypeError, match="one by one"):
+            app.sessions[0].transcription.stream(["en", "de"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what is tested
