@@ -66,14 +66,15 @@ class Line(trio.abc.Stream):
     """The app's end of the byte stream, with faults below the WebSocket."""
 
     _stream: trio.abc.Stream
-    _is_gone: bool = attrs.field(init=False, default=False)
+    is_gone: bool = attrs.field(init=False, default=False)
+    """Half open."""
     _is_blocked: bool = attrs.field(init=False, default=False)
     _changed: trio.Event = attrs.field(init=False, factory=trio.Event)
     _is_closed: bool = attrs.field(init=False, default=False)
 
     def lose_peer(self) -> None:
         """From here on nothing arrives any more, what is sent goes nowhere, and no end is noticed: half open."""
-        self._is_gone = True
+        self.is_gone = True
         self._wake()
 
     def block(self) -> None:
@@ -90,15 +91,15 @@ class Line(trio.abc.Stream):
         while self._is_blocked:
             await self._changed.wait()
             self._check()
-        if not self._is_gone:
+        if not self.is_gone:
             await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        data = b"" if self._is_gone else await self._stream.receive_some(max_bytes)
-        while self._is_gone:
+        data = b"" if self.is_gone else await self._stream.receive_some(max_bytes)
+        while self.is_gone:
             await self._changed.wait()
             self._check()
         return data

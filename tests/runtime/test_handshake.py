@@ -373,3 +373,13 @@ async def test_the_time_for_the_ack_can_be_set(autojump_clock: MockClock) -> Non
         await runtime.over.wait()
 
     assert trio.current_time() == 1.5
+
+
+async def test_a_cloud_that_makes_names_up_costs_no_memory(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        for number in range(600):
+            await link.socket.event(f"made_up_{number}")
+        await wait_all_tasks_blocked()
+
+        assert link.session.statistics().unclaimed_events == 600
+        assert len(link.runtime._names) <= 256

@@ -373,6 +373,7 @@ async def test_a_refused_request_and_its_1008_are_no_failure_of_the_connection(a
     async with connected(random=Choosing(1.0)) as link:
         socket = link.socket
         for _ in range(6):
+            await trio.sleep(5)
             at = trio.current_time()
             await socket.send("tpa_connection_error", code="INTERNAL_ERROR", message="Glasses not connected")
             await socket.close(1008, "Glasses not connected")
@@ -381,6 +382,20 @@ async def test_a_refused_request_and_its_1008_are_no_failure_of_the_connection(a
             assert socket.received[0][1]["type"] == "reconnect"
 
         assert link.session.connections == 7
+
+
+async def test_requests_that_fail_all_the_time_are_no_reason_for_a_storm(autojump_clock: MockClock) -> None:
+    async with connected(random=Choosing(1.0)) as link:
+        socket = link.socket
+        pauses: list[float] = []
+        for _ in range(5):
+            at = trio.current_time()
+            await socket.send("tpa_connection_error", code="INTERNAL_ERROR", message="Glasses not connected")
+            await socket.close(1008, "Glasses not connected")
+            socket = await link.next_socket()
+            pauses.append(trio.current_time() - at)
+
+        assert pauses == [0.25, 0.5, 1, 2, 4]
 
 
 async def test_a_refusal_without_a_close_changes_nothing(autojump_clock: MockClock) -> None:
@@ -509,3 +524,15 @@ async def test_a_stuck_write_and_a_mute_peer_together_cost_a_second(autojump_clo
         await link.cloud.accept()
 
         assert trio.current_time() == 1
+
+
+async def test_a_strange_code_is_not_repeated_in_the_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected() as link:
+        await link.socket.send("tpa_connection_error", code="ana@example.com\nERROR", message="no")
+        await wait_all_tasks_blocked()
+
+        assert link.socket.is_open
+    assert "ana@example.com" not in caplog.text
+    assert "a strange code" in caplog.text
