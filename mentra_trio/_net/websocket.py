@@ -2,28 +2,22 @@
 
 Only this module imports the library. What it adds, and why:
 
-* The library starts a reader task in a nursery that we give it, and that task may raise: `ConnectionClosed`,
-a
-  refusal, and errors of the protocol engines below (a ping that comes after our close frame is one way). So
-  the nursery lives in a task of its own, `_run_library`, which turns whatever happens into "the connection
-  ended".
-* The library's handshakes wait for ever when the peer goes away in the middle of them. `_Wire`, which sits
-between
-  the library and the stream, sees that and ends the waiting.
-* Its queue holds one message at a time and a full queue stops the reader, and with it the pongs (T2).
-`_Socket.pump`
+* The library starts a reader task in a nursery that we give it, and that task may raise: `ConnectionClosed`, a refusal,
+  and errors of the protocol engines below (a ping that comes after our close frame is one way). So the nursery lives in
+  a task of its own, `_run_library`, which turns whatever happens into "the connection ended".
+* The library's handshakes wait for ever when the peer goes away in the middle of them. `_Wire`, which sits between the
+  library and the stream, sees that and ends the waiting.
+* Its queue holds one message at a time and a full queue stops the reader, and with it the pongs (T2). `_Socket.pump`
   empties the queue into a list, so that `receive` can hand over everything that has arrived.
-* Cancelling one of its writes garbles the connection (T1). Pings are written by a task that callers cannot
-cancel, and
+* Cancelling one of its writes garbles the connection (T1). Pings are written by a task that callers cannot cancel, and
   a cancelled `send` closes the stream.
 """
 
 from __future__ import annotations
 
 import re
-import ssl
 from contextlib import asynccontextmanager, suppress
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
@@ -39,6 +33,17 @@ from wsproto.utilities import LocalProtocolError
 
 from mentra_trio.errors import ConnectFailedError, TransportClosedError
 
+from .dial import dial_tcp, open_stream
+from .framing import (
+    ABNORMAL,
+    MAX_MESSAGE_SIZE,
+    MAX_WAITING_MESSAGES,
+    MAX_WAITING_SIZE,
+    READ_SIZE,
+    check_close_code,
+    cut_reason,
+)
+from .services import open_services
 from .transport import Dial
 
 if TYPE_CHECKING:
@@ -47,75 +52,6 @@ if TYPE_CHECKING:
     from .transport import CloudUrl, Transport
 
 T = TypeVar("T")
-
-MAX_MESSAGE_SIZE = 32 * 2**20
-"""Largest message that is read, in characters or bytes: photos arrive as base64 inside JSON (P1 2.11)."""
-
-MAX_WAITING_MESSAGES = 1024
-MAX_WAITING_SIZE = MAX_MESSAGE_SIZE
-"""What may wait to be received, in messages and in characters or bytes, before the peer is slowed down.
-
-A session receives some 25 messages a second, and the task that receives never waits for user code, so these
-bounds only matter when something is badly wrong.
-"""
-
-_READ_SIZE = 64 * 2**10
-"""Bytes asked of the stream at once. The library's own 4 KiB would split audio and photos into many small
-reads."""
-
-_ABNORMAL = 1006
-_LONGEST_REASON = 123
-_NOT_SENDABLE = frozenset({1004, 1005, 1006, 1015})
-
-
-async def dial_tcp(url: CloudUrl) -> trio.abc.Stream:
-    """Open TCP, and TLS where the URL says so. Raises `ConnectFailedError`.
-
-    The certificate is checked against the system's authorities and the host name.
-    """
-    try:
-        stream = await trio.open_tcp_stream(url.host, url.port)
-    except UnicodeError as error:
-        raise ConnectFailedError(f"{url.host} is not a host name that can be looked up") from error
-    except OSError as error:
-        raise ConnectFailedError(f"no connection to {url.origin}: {_reason_of(error)}") from error
-    if not url.tls:
-        return stream
-    secure = trio.SSLStream(stream, tls_context(), server_hostname=url.host, https_compatible=True)
-    try:
-        await _start_tls(secure, url)
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-    return secure
-
-
-async def _start_tls(stream: trio.SSLStream[trio.SocketStream], url: CloudUrl) -> None:
-    try:
-        await stream.do_handshake()
-    except trio.BrokenResourceError as error:
-        raise ConnectFailedError(f"no TLS with {url.origin}: {_reason_of(error)}") from error
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    """Load the system's authorities once: it takes tens of milliseconds of blocking work."""
-    return ssl.create_default_context()
-
-
-def _reason_of(error: BaseException) -> str:
-    """Find the telling words: often Trio's own text says only that something failed, and the cause says
-    what."""
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted ({cause.verify_message})"
-    if isinstance(cause, ssl.SSLError):
-        return f"it does not speak TLS that this side understands ({cause.reason})"
-    if isinstance(cause, ExceptionGroup):
-        # One error for each address that was tried; `isinstance` cannot tell the type argument.
-        tried = cast("ExceptionGroup[Exception]", cause).exceptions
-        return ", ".join(sorted({str(each) for each in tried}))
-    return str(cause or error) or "the peer closed the connection"
 
 
 @attrs.define(eq=False)
@@ -267,12 +203,11 @@ class _Socket:
             raise self._closed_error() from self._wire.failure
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        if not 1000 <= code <= 4999 or code in _NOT_SENDABLE:
-            raise ValueError(f"{code} is not a close code that may be sent; use 1000 or one of 3000 to 4999")
+        check_close_code(code)
         try:
             # Those who come second wait for the first, each as long as its own caller lets it.
             async with self._close_lock:
-                await self._shake_hands(code, _cut_reason(reason))
+                await self._shake_hands(code, cut_reason(reason))
         finally:
             self.finish()
             await trio.aclose_forcefully(self._wire)
@@ -337,45 +272,15 @@ class _Socket:
             return TransportClosedError(*self._end)
         closed = self._connection.closed
         if closed is None or self._is_unanswered:
-            return TransportClosedError(_ABNORMAL)
+            return TransportClosedError(ABNORMAL)
         return TransportClosedError(closed.code, closed.reason or "")
-
-
-def _cut_reason(reason: str) -> str:
-    """Cut to what a close frame holds, at the border of a character."""
-    return reason.encode("utf-8", "replace")[:_LONGEST_REASON].decode("utf-8", "ignore")
-
-
-@asynccontextmanager
-async def _open_services() -> AsyncGenerator[trio.Nursery, None]:
-    """Open a nursery for tasks that never raise; they are cancelled when the body ends.
-
-    The nursery is hidden: an exception of the body leaves as it is, without a group around it.
-    """
-    failure: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            try:
-                yield nursery
-            except BaseException as error:
-                failure = error
-                raise
-            finally:
-                nursery.cancel_scope.cancel(reason="the connection was left")
-    except BaseExceptionGroup:
-        # Besides the body's own exception there can only be cancellations in the group, unless a service has
-        # a bug: then the body was cancelled for it.
-        if failure is None or isinstance(failure, trio.Cancelled):
-            raise
-    if failure is not None:
-        raise failure
 
 
 @asynccontextmanager
 async def _open_socket(connection: WebSocketConnection, wire: _Wire) -> AsyncGenerator[Transport, None]:
     socket = _Socket(connection, wire)
     try:
-        async with _open_services() as services:
+        async with open_services() as services:
             services.start_soon(socket.pump)
             services.start_soon(socket.write_pings)
             yield socket
@@ -402,10 +307,10 @@ class WebSocketConnector:
         *,
         timeout: float,  # noqa: ASYNC109 - connecting has its own limit (D20)
     ) -> AsyncGenerator[Transport, None]:
-        async with _open_services() as services:
+        async with open_services() as services:
             try:
                 with trio.fail_after(timeout):
-                    wire = _Wire(await self._open_stream(url))
+                    wire = _Wire(await open_stream(self._dial, url))
                     wrap = partial(
                         wrap_client_stream,
                         # Any stream will do; the annotation is narrower than the code.
@@ -414,7 +319,7 @@ class WebSocketConnector:
                         resource=url.target,
                         extra_headers=[(name.encode("ascii"), value) for name, value in headers],
                         max_message_size=self._max_message_size,
-                        receive_buffer_size=_READ_SIZE,
+                        receive_buffer_size=READ_SIZE,
                     )
                     try:
                         connection: WebSocketConnection = await services.start(_run_library, wire, wrap)
@@ -424,12 +329,6 @@ class WebSocketConnector:
                 raise ConnectFailedError(f"{url.origin} was not connected within {timeout:g} s") from error
             async with _open_socket(connection, wire) as transport:
                 yield transport
-
-    async def _open_stream(self, url: CloudUrl) -> trio.abc.Stream:
-        try:
-            return await self._dial(url)
-        except (OSError, trio.BrokenResourceError) as error:
-            raise ConnectFailedError(f"no connection to {url.origin}: {_reason_of(error)}") from error
 
 
 def _refusal(url: CloudUrl, wire: _Wire) -> ConnectFailedError:
@@ -465,7 +364,7 @@ class UpgradeRequest:
         try:
             connection = await self._request.accept()
         except ConnectionClosed as error:
-            raise TransportClosedError(_ABNORMAL) from error
+            raise TransportClosedError(ABNORMAL) from error
         async with _open_socket(connection, self._wire) as transport:
             yield transport
 
@@ -492,11 +391,11 @@ async def open_upgrade(
     deadline.
     """
     wire = _Wire(stream)
-    wrap = partial(wrap_server_stream, stream=wire, max_message_size=max_message_size, receive_buffer_size=_READ_SIZE)
-    async with _open_services() as services:
+    wrap = partial(wrap_server_stream, stream=wire, max_message_size=max_message_size, receive_buffer_size=READ_SIZE)
+    async with open_services() as services:
         try:
             request: WebSocketRequest = await services.start(_run_library, wire, wrap)
         except _NoHandshakeError as error:
-            raise TransportClosedError(_ABNORMAL, "no upgrade request came") from error.__cause__
+            raise TransportClosedError(ABNORMAL, "no upgrade request came") from error.__cause__
         headers = tuple((name.decode("latin-1").lower(), value) for name, value in request.headers)
         yield UpgradeRequest(request.path, headers, request, wire)

@@ -11,9 +11,10 @@ from typing import NoReturn
 import pytest
 import trio
 
-from mentra_trio._net import websocket
+from mentra_trio._net import dial
+from mentra_trio._net.dial import dial_tcp
 from mentra_trio._net.transport import CloudUrl
-from mentra_trio._net.websocket import WebSocketConnector, dial_tcp, open_upgrade
+from mentra_trio._net.websocket import WebSocketConnector, open_upgrade
 from mentra_trio.errors import ConnectFailedError, TransportClosedError
 
 pytestmark = pytest.mark.sockets
@@ -28,9 +29,9 @@ Handler = Callable[[trio.abc.Stream], Awaitable[None]]
 def trusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the test's certificate one of the system's authorities."""
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    websocket.tls_context.cache_clear()
+    dial.tls_context.cache_clear()
     yield
-    websocket.tls_context.cache_clear()
+    dial.tls_context.cache_clear()
 
 
 async def echo(stream: trio.abc.Stream) -> None:

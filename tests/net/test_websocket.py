@@ -17,8 +17,9 @@ from trio.testing import (
     wait_all_tasks_blocked,
 )
 
+from mentra_trio._net.framing import MAX_WAITING_MESSAGES
 from mentra_trio._net.transport import CloudUrl, Transport
-from mentra_trio._net.websocket import MAX_WAITING_MESSAGES, WebSocketConnector, open_upgrade
+from mentra_trio._net.websocket import WebSocketConnector, open_upgrade
 from mentra_trio.errors import ConnectFailedError, TransportClosedError
 
 from .peers import TIMEOUT, URL, RawPeer, dial_to, open_pair, open_raw
