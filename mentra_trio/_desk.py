@@ -27,7 +27,7 @@ from ._wire.webhooks import SessionRequest, StopRequest
 from .config import AppConfig, SessionConfig
 from .errors import HandshakeError, HostNotAllowedError, SessionClosedError
 from .models.session import LinkState, StopKind, StopReason
-from .session import MentraSession, SessionHandler, StopHandler, run_session
+from .session import CrashWatcher, MentraSession, SessionHandler, StopHandler, run_session
 
 log = logging.getLogger("mentra_trio.server")
 
@@ -85,6 +85,7 @@ class Desk:
     limiter: ConnectLimiter
     handler: SessionHandler
     on_stop: Callable[[], StopHandler | None]
+    on_crash: CrashWatcher
     random: Random
 
     _slots: dict[str, _Slot] = attrs.field(init=False, factory=dict[str, _Slot])
@@ -225,7 +226,7 @@ class Desk:
         """Run a session behind a bulkhead: whatever happens in there, the server and the others go on."""
         runtime = running.runtime
         try:
-            await run_session(running.session, runtime, self.handler, self.on_stop(), self.config)
+            await run_session(running.session, runtime, self.handler, self.on_stop(), self.config, self.on_crash)
         except* Exception as group:
             log.exception("[%s] the session failed: this is a bug in mentra_trio", runtime.run_id, exc_info=group)
         finally:

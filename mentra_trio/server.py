@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ._net.transport import Connector
     from ._wire.webhooks import SessionRequest, StopRequest
     from .config import AppConfig
-    from .session import MentraSession, SessionHandler, StopHandler
+    from .session import CrashWatcher, MentraSession, SessionHandler, StopHandler
 
 log = logging.getLogger("mentra_trio.server")
 
@@ -148,11 +148,16 @@ class MiniAppServer:
 
     @contextlib.asynccontextmanager
     async def running(
-        self, *, dev: bool | None = None, connector: Connector | None = None
+        self,
+        *,
+        dev: bool | None = None,
+        connector: Connector | None = None,
+        on_crash: CrashWatcher = lambda _: None,
     ) -> AsyncGenerator[None, None]:
         """Run the app's sessions while the block runs; their tasks live in here.
 
-        `dev` and `connector` override what the app was made with, for tools and tests that run somebody's app.
+        `dev` and `connector` override what the app was made with, for tools and tests that run somebody's app;
+        `on_crash` is told when a handler raised, which is logged in any case.
 
         Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
         starts them again when the server is back (P1 2.7). It takes at most a few seconds.
@@ -177,6 +182,7 @@ class MiniAppServer:
                     limiter=ConnectLimiter(),
                     handler=self._handler,
                     on_stop=lambda: self._stop_handler,
+                    on_crash=on_crash,
                     random=Random(),  # noqa: S311  (spreads reconnects, guards nothing)
                 )
                 try:
@@ -195,6 +201,7 @@ class MiniAppServer:
         host: str | None = None,
         port: int | None = None,
         dev: bool | None = None,
+        on_crash: CrashWatcher = lambda _: None,
         task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve until cancelled. `await nursery.start(app.serve)` gives the bound URLs.
@@ -203,12 +210,13 @@ class MiniAppServer:
 
         Args:
             host, port, dev: override what the app was made with, for tools that run somebody's app.
+            on_crash: as for `running`.
             task_status: told the bound URLs.
 
         Raises:
             ConfigError: no session handler, or the address cannot be listened on.
         """
-        await self._serve(trio.sleep_forever, host=host, port=port, dev=dev, task_status=task_status)
+        await self._serve(trio.sleep_forever, host=host, port=port, dev=dev, on_crash=on_crash, task_status=task_status)
 
     def run(self) -> None:
         """Run the app until SIGINT or SIGTERM. The second signal ends the process at once.
@@ -232,6 +240,7 @@ class MiniAppServer:
         host: str | None = None,
         port: int | None = None,
         dev: bool | None = None,
+        on_crash: CrashWatcher = lambda _: None,
         task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         async def stop() -> None:
@@ -240,7 +249,7 @@ class MiniAppServer:
                 # While requests in flight are still answered: a start that waits for its ack would hold that up.
                 self._desk.stop()
 
-        async with self.running(dev=dev):
+        async with self.running(dev=dev, on_crash=on_crash):
             await serve(
                 self.asgi,
                 host=self._config.host if host is None else host,

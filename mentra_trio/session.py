@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import collections
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -27,10 +26,10 @@ from .managers.mic import MicManager
 from .managers.raw import RawManager
 from .managers.settings import SettingsManager
 from .managers.transcription import TranscriptionManager
-from .models.session import LinkState, StopKind, StopReason
+from .models.session import HandlerCrash, LinkState, StopKind, StopReason
 
 if TYPE_CHECKING:
-    from .config import SessionConfig
+    from .config import RestartPolicy, SessionConfig  # noqa: TC004 - nobody evaluates it
 
 log = logging.getLogger("mentra_trio.session")
 
@@ -134,6 +133,8 @@ SessionHandler = Callable[[MentraSession], Awaitable[None]]
 """What `@app.on_session` takes."""
 StopHandler = Callable[[MentraSession, StopReason], Awaitable[None]]
 """What `@app.on_stop` takes."""
+CrashWatcher = Callable[[HandlerCrash], None]
+"""Is told of each crash. It must not raise."""
 
 _LETS_GO = frozenset({StopKind.ENDED_BY_APP, StopKind.HANDLER_FAILED})
 """Ends after which the cloud must not start the app again by itself (D6)."""
@@ -145,6 +146,7 @@ async def run_session(
     handler: SessionHandler,
     on_stop: StopHandler | None,
     config: SessionConfig,
+    on_crash: CrashWatcher,
 ) -> None:
     """Run one session from its first connection to its end.
 
@@ -160,9 +162,10 @@ async def run_session(
                 with trio.move_on_after(config.snapshot_timeout):
                     await _wait_either(runtime.informed, runtime.over)
             if runtime.is_live:
-                await _run_bounded("session", partial(_supervise, session, runtime, handler, config), runtime, config)
+                supervised = partial(_supervise, session, runtime, handler, _Crashes(runtime, config.restart, on_crash))
+                await _run_bounded("session", supervised, runtime, config)
                 if on_stop is not None and runtime.stop_reason is not None:
-                    stopped = partial(_run_once, session, partial(on_stop, session, runtime.stop_reason))
+                    stopped = partial(_run_once, session, partial(on_stop, session, runtime.stop_reason), on_crash)
                     await _run_bounded("stop", stopped, runtime, config)
         finally:
             runtime.finish(StopReason(StopKind.SERVER_STOPPED))
@@ -216,12 +219,39 @@ async def _enforce_grace(which: str, body: trio.CancelScope, runtime: LinkRuntim
     await _close_link(runtime, config)
 
 
-async def _supervise(
-    session: MentraSession, runtime: LinkRuntime, handler: SessionHandler, config: SessionConfig
-) -> None:
+@attrs.define(eq=False)
+class _Crashes:
+    """The crashes of one session's handler, and what the restart policy says to them (D6)."""
+
+    _runtime: LinkRuntime
+    _policy: RestartPolicy
+    _tell: CrashWatcher
+    restart_in: float | None = attrs.field(init=False, default=None)
+    """Seconds until the handler is started again after the last one; `None` when it is not."""
+    _times: list[float] = attrs.field(init=False, factory=list[float])
+
+    def take(self, group: BaseExceptionGroup[Exception]) -> None:
+        """Decide what comes next, and tell."""
+        now = trio.current_time()
+        most, window = self._policy.max_restarts, self._policy.window
+        self._times = [*self._times, now][-most - 1 :]
+        recent = sum(crash > now - window for crash in self._times)
+        is_live = self._runtime.is_live
+        is_last = is_live and recent > most
+        self.restart_in = self._policy.delay(recent - 1) if is_live and not is_last else None
+        error = _unwrapped(group)
+        run_id = self._runtime.run_id
+        then = "" if self.restart_in is None else f"; restarting in {self.restart_in:g} s ({recent} of {most})"
+        log.error("[%s] the session handler raised%s", run_id, then, exc_info=error)
+        if is_last:
+            log.error("[%s] the handler crashed %d times in %g s; giving up", run_id, recent, window)
+        self._tell(
+            HandlerCrash(handler="session", error=error, count=recent, restart_in=self.restart_in, is_last=is_last)
+        )
+
+
+async def _supervise(session: MentraSession, runtime: LinkRuntime, handler: SessionHandler, crashes: _Crashes) -> None:
     """Run the handler until the session is over; when it raises, run it again by the restart policy (D6)."""
-    policy = config.restart
-    crashes: collections.deque[float] = collections.deque(maxlen=policy.max_restarts + 1)
     while True:
         has_crashed = False
         try:
@@ -229,35 +259,30 @@ async def _supervise(
         except* SessionClosedError as group:
             if runtime.is_live:
                 has_crashed = True
-                _log_crash(runtime.run_id, "session", group)
+                crashes.take(group)
         # A handler's error may come together with its cancellation (T10), which has to go on.
         except* Exception as group:  # noqa: BLE001 - logged, and no other session may notice
             has_crashed = True
-            _log_crash(runtime.run_id, "session", group)
+            crashes.take(group)
         if not has_crashed or not runtime.is_live:
             break
-        now = trio.current_time()
-        crashes.append(now)
-        recent = sum(crash > now - policy.window for crash in crashes)
-        if recent > policy.max_restarts:
-            log.error("[%s] the handler crashed %d times in %g s; giving up", runtime.run_id, recent, policy.window)
+        if crashes.restart_in is None:
             runtime.finish(StopReason(StopKind.HANDLER_FAILED))
             break
-        with trio.move_on_after(policy.delay(recent - 1)):
+        with trio.move_on_after(crashes.restart_in):
             await runtime.over.wait()
             break
     # The session stays connected: closing it would make the cloud start the app again, for ever (D5).
     await runtime.over.wait()
 
 
-def _log_crash(run_id: str, which: str, group: BaseExceptionGroup[Exception]) -> None:
-    # A lone exception was wrapped only by `except*`: show the author's own traceback.
-    error = group.exceptions[0] if len(group.exceptions) == 1 else group
-    log.error("[%s] the %s handler raised", run_id, which, exc_info=error)
+def _unwrapped(group: BaseExceptionGroup[Exception]) -> Exception | BaseExceptionGroup[Exception]:
+    """A lone exception was wrapped only by `except*`: show the author's own traceback."""
+    return group.exceptions[0] if len(group.exceptions) == 1 else group
 
 
 async def _run_once(  # noqa: ASYNC910 - the author's code may never wait
-    session: MentraSession, handler: Callable[[], Awaitable[None]]
+    session: MentraSession, handler: Callable[[], Awaitable[None]], on_crash: CrashWatcher
 ) -> None:
     """Run the stop handler; log what it raises, and that it had to be cancelled."""
     has_finished = False
@@ -266,9 +291,11 @@ async def _run_once(  # noqa: ASYNC910 - the author's code may never wait
         has_finished = True
     except* SessionClosedError:
         has_finished = True  # it wanted to send something, and the link is gone already
-    except* Exception as group:  # noqa: BLE001 - logged, and the session ends all the same
+    except* Exception as group:
         has_finished = True
-        _log_crash(session.run_id, "stop", group)
+        crash = HandlerCrash(handler="stop", error=_unwrapped(group))
+        log.exception("[%s] the stop handler raised", session.run_id, exc_info=crash.error)
+        on_crash(crash)
     finally:
         if not has_finished:
             log.warning("[%s] the stop handler did not finish within its grace and was cancelled", session.run_id)

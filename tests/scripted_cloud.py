@@ -32,7 +32,7 @@ from mentra_trio.config import SessionConfig
 from mentra_trio.errors import ConnectFailedError, TransportClosedError
 from mentra_trio.models.session import StopKind, StopReason
 from mentra_trio.server import MiniAppServer
-from mentra_trio.session import MentraSession, SessionHandler, StopHandler
+from mentra_trio.session import CrashWatcher, MentraSession, SessionHandler, StopHandler
 
 Json = dict[str, Any]
 Message = MutableMapping[str, Any]
@@ -538,11 +538,12 @@ async def open_app(
     *,
     on_stop: StopHandler | None = None,
     config: SessionConfig | None = None,
+    on_crash: CrashWatcher = lambda _: None,
 ) -> AsyncGenerator[AppUnderTest, None]:
     """Run an app. Leaving stops it like a server that stops."""
     sessions: list[MentraSession] = []
     server = make_server(cloud, handler, on_stop=on_stop, config=config, sessions=sessions)
-    async with open_services() as calls, server.running():
+    async with open_services() as calls, server.running(on_crash=on_crash):
         yield AppUnderTest(server, cloud, sessions, calls)
 
 

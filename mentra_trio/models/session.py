@@ -63,6 +63,22 @@ class StopReason:
 
 
 @attrs.frozen(kw_only=True)
+class HandlerCrash:
+    """A handler of the app raised (D6)."""
+
+    handler: str
+    """Which: `session` or `stop`."""
+    error: BaseException
+    """What it raised; a group where several tasks of it failed."""
+    count: int = 1
+    """How often it has crashed within the window of the restart policy, this time included."""
+    restart_in: float | None = None
+    """Seconds until it is started again; `None` when it is not."""
+    is_last: bool = False
+    """Whether the session ends because of it."""
+
+
+@attrs.frozen(kw_only=True)
 class RawMessage:
     """A message of the cloud as it came, for what has no manager."""
 
