@@ -63,8 +63,8 @@ SENDERS: dict[str, Operation] = {
 def assert_empty(link: Connected) -> None:
     outbox = link.session.statistics().outbox
     assert (outbox.control, outbox.lanes, outbox.queued, outbox.is_dirty) == (0, 0, 0, False)
-    assert len(link.runtime._pending) == 0
-    assert link.runtime._queued == {}
+    assert len(link.runtime._outbound._pending) == 0
+    assert link.runtime._outbound._queued == {}
 
 
 async def down(link: Connected) -> CloudSocket:

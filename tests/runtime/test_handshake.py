@@ -382,4 +382,4 @@ async def test_a_cloud_that_makes_names_up_costs_no_memory(autojump_clock: MockC
         await wait_all_tasks_blocked()
 
         assert link.session.statistics().unclaimed_events == 600
-        assert len(link.runtime._names) <= 256
+        assert len(link.runtime._loop.inbound._names) <= 256

@@ -1,0 +1,107 @@
+"""What a session counts, and what it says in the log."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import attrs
+
+from mentra_trio._flow import HubStatistics, OutboxStatistics
+
+if TYPE_CHECKING:
+    from mentra_trio.errors import DecodeError
+
+log = logging.getLogger("mentra_trio.session")
+
+_LONGEST_KIND = 512
+"""Characters of what is remembered as told; the cloud may have chosen them."""
+_MOST_KINDS = 256
+"""Kinds of trouble that get a warning of their own."""
+
+
+@attrs.frozen(kw_only=True)
+class SessionStatistics:
+    """What a session has moved, and all that it lost. A frozen moment."""
+
+    connections: int
+    """Sockets that the cloud acknowledged."""
+    connect_failures: int
+    """Attempts to connect that failed."""
+    messages_received: int
+    """Text frames."""
+    audio_chunks_received: int
+    """Binary frames."""
+    messages_sent: int
+    """Frames that were written whole."""
+    messages_lost: int
+    """Commands whose write failed because the socket ended; they may or may not have arrived."""
+    undecodable: int
+    """Text frames or events that could not be read and were dropped."""
+    faulty_fields: int
+    """Fields of a wrong type that were treated as absent."""
+    unknown_messages: int
+    """Messages of a type that this SDK has no class for; `session.raw.messages()` has them."""
+    unclaimed_events: int
+    """Events and sound that arrived when no stream was open for them."""
+    foreign_transcripts: int
+    """Copies of other apps' transcripts that were dropped (P2 3.5)."""
+    outbox: OutboxStatistics
+    """What waits to be sent, and what was coalesced, withdrawn or refused there."""
+    streams: HubStatistics
+    """Open streams one by one and closed ones in sum: received, delivered, coalesced, dropped."""
+
+
+@attrs.define(eq=False)
+class Counters:
+    """The counts of `SessionStatistics`, as they grow."""
+
+    connections: int = 0
+    connect_failures: int = 0
+    messages_received: int = 0
+    audio_chunks_received: int = 0
+    messages_sent: int = 0
+    messages_lost: int = 0
+    undecodable: int = 0
+    faulty_fields: int = 0
+    unknown_messages: int = 0
+    unclaimed_events: int = 0
+    foreign_transcripts: int = 0
+
+
+@attrs.define(eq=False)
+class Accounts:
+    """Counts and records of one session. Records name it by its run id, never by the wearer (D23)."""
+
+    run_id: str
+    counters: Counters = attrs.field(init=False, factory=Counters)
+    _warned: set[str] = attrs.field(init=False, factory=set[str])
+
+    def statistics(self, *, outbox: OutboxStatistics, streams: HubStatistics) -> SessionStatistics:
+        """Give the present counts."""
+        return SessionStatistics(**attrs.asdict(self.counters), outbox=outbox, streams=streams)
+
+    def undecodable(self, error: DecodeError) -> None:
+        """Note a frame or event that could not be read."""
+        self.counters.undecodable += 1
+        self.warn_once(f"undecodable {error.message_type}", str(error))
+
+    def faults(self, message: object, faults: tuple[str, ...]) -> None:
+        """Note the fields of a message that were treated as absent."""
+        if faults:
+            self.counters.faulty_fields += len(faults)
+            kind = type(message).__name__
+            self.warn_once(f"faulty {kind}", f"{kind} holds fields that cannot be read: {'; '.join(faults)}")
+
+    def dropped(self, stream: str) -> None:
+        """Note that a stream's consumer begins to lose events."""
+        log.warning("[%s] the loop over %s does not keep up, so events are dropped", self.run_id, stream)
+
+    def warn_once(self, what: str, text: str) -> None:
+        """Log the first of a kind as a warning, the others quietly: a cloud gone mad must not fill the log."""
+        level = logging.DEBUG
+        what = what[:_LONGEST_KIND]
+        if what not in self._warned and len(self._warned) < _MOST_KINDS:
+            self._warned.add(what)
+            level = logging.WARNING
+        log.log(level, "[%s] %s", self.run_id, text)

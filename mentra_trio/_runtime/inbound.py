@@ -1,0 +1,201 @@
+"""Frames to consumers: what arrives is read, counted, and handed to whoever waits for it (architecture, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, assert_never
+
+import attrs
+
+from mentra_trio._flow import Hub
+from mentra_trio._protocol.subscriptions import TranscriptRouter
+from mentra_trio._wire.codec import decode
+from mentra_trio._wire.inbound import (
+    AppStopped,
+    CapabilitiesUpdate,
+    ConnectionAck,
+    ConnectionRefused,
+    DeviceStateUpdate,
+    PermissionRefused,
+    Ping,
+    Pong,
+    ReconnectDeferred,
+    ReconnectRejected,
+    SettingEntry,
+    SettingsUpdate,
+    StreamEvent,
+    SystemSettingsUpdate,
+    UnknownMessage,
+)
+from mentra_trio._wire.payloads import READABLE, read_payload
+from mentra_trio._wire.streams import StreamName, parse_stream
+from mentra_trio.errors import DecodeError
+from mentra_trio.models.audio import AudioChunk
+from mentra_trio.models.session import RawEvent, RawMessage
+
+from .accounts import Accounts, log
+from .life import Life
+from .state import CloudState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mentra_trio._protocol.session import ControlMessage
+
+AUDIO_KEY = "audio_chunk"
+SETTINGS_KEY = "settings"
+RAW_MESSAGES_KEY = "raw messages"
+_LONGEST_WORD = 60
+"""Characters of a cloud's own word in a log record."""
+_LONGEST_NAME = 512
+"""Characters of a stream name that is looked at: sixty languages of hints fit in."""
+_NAMES_REMEMBERED = 256
+"""Parsed stream names kept by a session: more than a session has, few enough for a cloud that makes names up."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Inbound:
+    """The receiving side of a session, over all its connections. No method blocks."""
+
+    package_name: str
+    life: Life
+    accounts: Accounts
+    hub: Hub
+    state: CloudState
+    offer: Callable[[Mapping[str, object]], bool]
+    """Gives a message to the request that it answers."""
+
+    _router: TranscriptRouter = attrs.field(init=False, factory=TranscriptRouter)
+    _names: dict[str, StreamName | None] = attrs.field(init=False, factory=dict[str, StreamName | None])
+
+    def connected(self) -> None:
+        """Begin a connection."""
+        self._router.connected()
+
+    def receive(  # noqa: PLR0912 - one branch for each kind of message
+        self, message: str | bytes, received_at: datetime
+    ) -> ControlMessage | Ping | Pong | None:
+        """Take one frame. What concerns the connection itself is returned."""
+        if isinstance(message, bytes):
+            self._hear(message, received_at)
+            return None
+        self.accounts.counters.messages_received += 1
+        try:
+            decoded = decode(message)
+        except DecodeError as error:
+            self.accounts.undecodable(error)
+            return None
+        self.accounts.faults(decoded.message, decoded.faults)
+        if self.hub.has(RAW_MESSAGES_KEY):
+            name = decoded.fields.get("type")
+            raw = RawMessage(type=name if isinstance(name, str) else "", fields=decoded.fields, received_at=received_at)
+            self.hub.publish(RAW_MESSAGES_KEY, raw)
+        match decoded.message:
+            case StreamEvent() as event:
+                self._publish(event, received_at)
+            case DeviceStateUpdate() as update:
+                self._apply_device_state(update)
+            case CapabilitiesUpdate() as update:
+                self.state.capabilities.set(update.capabilities)
+            case SettingsUpdate() as update:
+                if update.package_name in (None, self.package_name):
+                    self.apply_settings(update.settings)
+            case SystemSettingsUpdate() as update:
+                self.state.system.set(update.settings)
+            case PermissionRefused() as refused:
+                self._warn_of(refused)
+            case UnknownMessage() as unknown:
+                if not self.offer(decoded.fields):
+                    self.accounts.counters.unknown_messages += 1
+                    log.debug("[%s] unknown message type %r", self.accounts.run_id, unknown.type)
+            case Ping() | Pong() as sign:
+                return sign
+            case (
+                ConnectionAck() | ConnectionRefused() | ReconnectRejected() | ReconnectDeferred() | AppStopped()
+            ) as control:
+                log.debug("[%s] received %s", self.accounts.run_id, control.TYPE)
+                return control
+            case _:
+                assert_never(decoded.message)
+        return None
+
+    def apply_settings(self, entries: tuple[SettingEntry, ...]) -> None:
+        """Take over the app's settings; changes of what the handler has seen are events."""
+        changes = self.state.apply_settings(entries)
+        if self.life.ready.is_set():
+            for change in changes:
+                self.hub.publish(SETTINGS_KEY, change)
+
+    def _apply_device_state(self, update: DeviceStateUpdate) -> None:
+        try:
+            self.accounts.faults(update, self.state.apply_device_state(update))
+        except DecodeError as error:
+            self.accounts.undecodable(error)
+
+    def _warn_of(self, refused: PermissionRefused) -> None:
+        for detail in refused.details:
+            self.accounts.warn_once(
+                f"permission {detail.stream}",
+                f"the cloud refused the stream {detail.stream[:_LONGEST_WORD]!r}: it needs "
+                f"{detail.required_permission[:_LONGEST_WORD]!r}",
+            )
+
+    # Streams
+
+    def _hear(self, data: bytes, received_at: datetime) -> None:
+        counters = self.accounts.counters
+        sequence = counters.audio_chunks_received
+        counters.audio_chunks_received += 1
+        if self.hub.has(AUDIO_KEY):
+            self.hub.publish(AUDIO_KEY, AudioChunk(data=data, sequence=sequence, received_at=received_at))
+        else:
+            counters.unclaimed_events += 1
+
+    def _publish(self, event: StreamEvent, received_at: datetime) -> None:
+        name = self._name(event.stream_type)
+        is_claimed = self._publish_raw(event, name, received_at)
+        if name is None:
+            key = None
+        elif name.base == "transcription":
+            key = self._router.route(name, self.hub.has)
+            if key is None and not is_claimed:
+                self.accounts.counters.foreign_transcripts += 1
+                return
+        else:
+            key = name.base
+        if name is not None and name.base in READABLE and self.hub.has(key):
+            try:
+                payload = read_payload(name.base, event, received_at)
+            except DecodeError as error:
+                self.accounts.undecodable(error)
+                return
+            self.accounts.faults(event, payload.faults)
+            self.hub.publish(key, payload.value)
+        elif not is_claimed:
+            self.accounts.counters.unclaimed_events += 1
+
+    def _publish_raw(self, event: StreamEvent, name: StreamName | None, received_at: datetime) -> bool:
+        keys = {("raw", event.stream_type if name is None else name.identity)}
+        if name is not None and name.base not in ("transcription", "translation"):
+            keys.add(("raw", name.base))
+        is_claimed = False
+        for key in keys:
+            if self.hub.has(key):
+                raw = RawEvent(
+                    stream_type=event.stream_type, data=event.data, sent_at=event.timestamp, received_at=received_at
+                )
+                self.hub.publish(key, raw)
+                is_claimed = True
+        return is_claimed
+
+    def _name(self, stream_type: str) -> StreamName | None:
+        """Parse a stream name, once for each spelling. No stream has a name of kilobytes."""
+        if len(stream_type) > _LONGEST_NAME:
+            return None
+        try:
+            return self._names[stream_type]
+        except KeyError:
+            if len(self._names) >= _NAMES_REMEMBERED:
+                self._names.clear()
+            name = self._names[stream_type] = parse_stream(stream_type)
+            return name

@@ -1,0 +1,260 @@
+"""`LinkRuntime`: what managers and the session use of a link. It puts the parts together and hides them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+
+from mentra_trio._flow import EventStream, Hub, Latest
+from mentra_trio._link import SessionState, StreamSpec
+from mentra_trio._wire.codec import raw_command
+
+from .accounts import Accounts, SessionStatistics
+from .identity import Identity
+from .inbound import Inbound
+from .life import Life
+from .loop import ConnectionLoop
+from .outbound import Outbound
+from .state import CloudState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from random import Random
+
+    import trio
+
+    from mentra_trio._net.limiter import ConnectLimiter
+    from mentra_trio._net.transport import CloudUrl, Connector
+    from mentra_trio._wire.outbound import Command, RawCommand, Request
+    from mentra_trio.config import SessionConfig
+    from mentra_trio.errors import MentraError
+    from mentra_trio.models.session import LinkState, StopReason
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@attrs.define(eq=False, init=False, repr=False)  # it holds ids and the key (D23), and managers show it in theirs
+class LinkRuntime:
+    """Implements `Link` for one logical session (D17).
+
+    Args:
+        session_id: as the cloud calls the session.
+        user_id: the wearer.
+        package_name: the app.
+        api_key: the app's key.
+        sdk_version: as the cloud is told.
+        url: where the cloud that owns the session is reached.
+        connector: opens sockets.
+        limiter: says when.
+        config: numbers of the link.
+        random: chance for the back-off.
+        run_id: names this session in log records instead of the wearer (D23).
+    """
+
+    state: SessionState
+    _identity: Identity
+    _life: Life
+    _accounts: Accounts
+    _cloud_state: CloudState
+    _hub: Hub
+    _outbound: Outbound
+    _loop: ConnectionLoop
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        user_id: str,
+        package_name: str,
+        api_key: str,
+        sdk_version: str,
+        url: CloudUrl,
+        connector: Connector,
+        limiter: ConnectLimiter,
+        config: SessionConfig,
+        random: Random,
+        run_id: str,
+    ) -> None:
+        self._identity = Identity(
+            session_id=session_id,
+            user_id=user_id,
+            package_name=package_name,
+            api_key=api_key,
+            sdk_version=sdk_version,
+        )
+        self._life = Life()
+        self._accounts = Accounts(run_id)
+        self._cloud_state = CloudState()
+        self.state = self._cloud_state.view()
+        self._hub = Hub(self._subscriptions_changed, self._accounts.dropped)
+        self._outbound = Outbound(
+            identity=self._identity, config=config, life=self._life, accounts=self._accounts, hub=self._hub
+        )
+        inbound = Inbound(
+            package_name=package_name,
+            life=self._life,
+            accounts=self._accounts,
+            hub=self._hub,
+            state=self._cloud_state,
+            offer=self._outbound.offer,
+        )
+        self._loop = ConnectionLoop(
+            url=url,
+            identity=self._identity,
+            connector=connector,
+            limiter=limiter,
+            config=config,
+            random=random,
+            life=self._life,
+            accounts=self._accounts,
+            hub=self._hub,
+            inbound=inbound,
+            outbound=self._outbound,
+            finish=self.finish,
+        )
+
+    # What managers use (`Link`)
+
+    def subscribe(self, spec: StreamSpec[T]) -> EventStream[T]:
+        """See `Link.subscribe`."""
+        return EventStream(
+            self._hub,
+            spec.keys,
+            name=spec.name,
+            capacity=spec.capacity,
+            overflow=spec.overflow,
+            coalesce_key=spec.coalesce_key,
+            where=spec.where,
+            tag=spec.subscriptions,
+        )
+
+    def post(self, lane: str, command: Command, *, lifetime: float | None = None) -> None:
+        """See `Link.post`."""
+        self._outbound.outbox.post(lane, command, lifetime=lifetime)
+
+    async def send(self, command: Command) -> None:
+        """See `Link.send`."""
+        await self._outbound.outbox.send(command)
+
+    def raw(self, name: str, fields: Mapping[str, object]) -> RawCommand:
+        """See `Link.raw`."""
+        return raw_command(name, fields, self._identity.envelope())
+
+    async def call(self, request: Request[R]) -> R:
+        """See `Link.call`."""
+        return await self._outbound.call(request)
+
+    # What the session uses
+
+    @property
+    def session_id(self) -> str:
+        """As the cloud calls the session; the ack may change it (P1 0)."""
+        return self._identity.session_id
+
+    @property
+    def user_id(self) -> str:
+        """The wearer's id: an e-mail address."""
+        return self._identity.user_id
+
+    @property
+    def package_name(self) -> str:
+        """The app."""
+        return self._identity.package_name
+
+    @property
+    def run_id(self) -> str:
+        """Names this session in log records."""
+        return self._accounts.run_id
+
+    @property
+    def url(self) -> CloudUrl:
+        """Where the cloud that owns the session is reached; a redirect changes it."""
+        return self._loop.url
+
+    @property
+    def link_state(self) -> Latest[LinkState]:
+        """Where the link stands."""
+        return self._life.link_state
+
+    @property
+    def ready(self) -> trio.Event:
+        """Set by the first ack."""
+        return self._life.ready
+
+    @property
+    def informed(self) -> trio.Event:
+        """Set by the first state of the glasses, which follows the ack at once (P1 2.4)."""
+        return self._cloud_state.informed
+
+    @property
+    def over(self) -> trio.Event:
+        """Set when the session is over, whoever ended it; the link may still be up."""
+        return self._life.over
+
+    @property
+    def hurry(self) -> trio.Event:
+        """Set when the server is stopping: what takes its time gets less of it."""
+        return self._life.hurry
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the session goes on."""
+        return self._life.is_live
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """Why the session ended; `None` while it goes on."""
+        return self._life.stop_reason
+
+    @property
+    def error(self) -> MentraError | None:
+        """Why the session ended, where nobody asked for it."""
+        return self._life.error
+
+    @property
+    def connections(self) -> int:
+        """How many sockets the cloud has acknowledged."""
+        return self._accounts.counters.connections
+
+    def statistics(self) -> SessionStatistics:
+        """Give the present counts."""
+        return self._accounts.statistics(outbox=self._outbound.outbox.statistics(), streams=self._hub.statistics())
+
+    async def run(self) -> None:
+        """Keep the session connected until it is over. Expected outcomes are values; only bugs raise."""
+        await self._loop.run()
+
+    def finish(self, reason: StopReason, error: MentraError | None = None) -> None:
+        """End the session: streams end, pending calls fail, nothing reconnects. The link stays up until `aclose`.
+
+        Idempotent: the first reason stays.
+        """
+        if not self._life.end(reason, error):
+            return
+        self._hub.end()
+        self._outbound.fail_all()
+        self._cloud_state.close(self._life.closed_error)
+        if not self._life.is_connected:
+            self._outbound.close()  # nothing that waits could still be sent
+        self._loop.stop()
+
+    def redirect(self, url: CloudUrl) -> None:
+        """Go on over a new socket that begins with an init, because the cloud asked for it (P1 1.6, D17).
+
+        On another cloud's host the old one is told with an `ownership_release`. Never blocks; wait on `link_state`.
+        """
+        if self._life.is_live:
+            self._loop.redirect(url)
+
+    async def drain(self) -> None:
+        """Wait until all that can still be sent has been written. Callers set the limit."""
+        await self._loop.drain()
+
+    async def aclose(self, *, release: str | None = None) -> None:
+        """Close the link, politely while the callers' limit lasts. `finish` first."""
+        await self._loop.aclose(release)
+
+    def _subscriptions_changed(self) -> None:
+        self._outbound.subscriptions_changed()

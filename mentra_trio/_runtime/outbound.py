@@ -1,0 +1,156 @@
+"""What the app sends: taken from user tasks, written one frame at a time (architecture, section 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import attrs
+import trio
+
+from mentra_trio._flow import DIRTY, Hub, Kind, Outbox, Outgoing, PendingCalls
+from mentra_trio._protocol.subscriptions import wanted_list
+from mentra_trio._wire.codec import encode
+from mentra_trio._wire.outbound import Command, Family, RawCommand, Request, SubscriptionUpdate
+from mentra_trio.config import SessionConfig
+from mentra_trio.errors import LinkDownError, RequestTimedOutError, TransportClosedError
+
+from .accounts import Accounts, log
+from .connection import Connection, Interrupt
+from .identity import Identity
+from .life import Life
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mentra_trio._wire.streams import Subscription
+
+R = TypeVar("R")
+
+
+@attrs.define(eq=False, kw_only=True)
+class Outbound:
+    """The sending side of a session, over all its connections."""
+
+    identity: Identity
+    config: SessionConfig
+    life: Life
+    accounts: Accounts
+    hub: Hub
+    """Whose open streams make the list of subscriptions."""
+
+    outbox: Outbox[Command] = attrs.field(init=False)
+    _pending: PendingCalls[Mapping[str, object]] = attrs.field(init=False)
+    _queued: dict[trio.CancelScope, Family] = attrs.field(init=False, factory=dict[trio.CancelScope, Family])
+    """Requests that the writer has not taken; cancelling the scope takes one back."""
+    _told: tuple[str, ...] | None = attrs.field(init=False, default=None)
+    """The list of subscriptions that was sent last; every ack asks for it again (P1 4.2)."""
+
+    def __attrs_post_init__(self) -> None:
+        self.outbox = Outbox(capacity=self.config.queue_capacity, pace=self.config.display_pace)
+        self._pending = PendingCalls(
+            capacity=self.config.pending_capacity, full=lambda: LinkDownError(self.config.pending_capacity)
+        )
+
+    # Callers
+
+    async def call(self, request: Request[R]) -> R:
+        """See `Link.call`."""
+        with self._pending.expect(request) as waiter:
+            with trio.CancelScope() as queued:
+                self._queued[queued] = request.family
+                try:
+                    await self.outbox.send(request, on_written=waiter.mark_written, until_taken=True)
+                finally:
+                    del self._queued[queued]
+            await waiter.wait_written()
+            with trio.move_on_after(request.LIMIT):
+                return await waiter.result()
+        raise RequestTimedOutError(type(request).__name__, request.LIMIT)
+
+    def subscriptions_changed(self) -> None:
+        """Note that a stream opened or closed. The cloud is told what changes its list, no more (P1 4.2)."""
+        if self.life.is_live and self._wanted() != self._told:
+            self.outbox.mark_dirty()
+
+    # The reader
+
+    def offer(self, message: Mapping[str, object]) -> bool:
+        """Give a message to the request that it answers; return whether there is one."""
+        return self._pending.offer(message)
+
+    def fail_calls(self, families: Collection[Family], error: Callable[[], Exception]) -> int:
+        """Fail the requests of some families, written or not; return how many were waiting."""
+        failed = self._pending.fail(families, error)
+        for queued, family in self._queued.items():
+            if family in families:
+                queued.cancel(reason="the request has failed before it was sent")
+        return failed
+
+    def control(self, command: Command, connection: Connection) -> None:
+        """Send a control frame, ahead of all else."""
+        try:
+            self.outbox.control(command)
+        except LinkDownError:
+            # Sixteen small frames wait: the writer is stuck, and so is the socket.
+            connection.give_up(Interrupt.DEAD)
+
+    # The session's end
+
+    def fail_all(self) -> None:
+        """Fail all requests, those to come as well. What waits without an answer is still sent."""
+        self._pending.close(self.life.closed_error)
+
+    def close(self) -> None:
+        """Throw away what waits, and accept nothing more but control frames."""
+        self.outbox.close(self.life.closed_error)
+
+    # The writer
+
+    async def write(self, connection: Connection) -> None:
+        """Write what the outbox gives, one frame at a time, until the connection ends."""
+        while True:
+            outgoing = await self.outbox.next()
+            command = self._command(outgoing)
+            frame = encode(command, self.identity.envelope())
+            try:
+                is_written = await connection.write(frame, self.config.send_timeout)
+            except TransportClosedError:
+                self._write_failed(outgoing)
+                return  # the reader learns of the end from the transport itself
+            if not is_written:
+                self._write_failed(outgoing)
+                connection.give_up(Interrupt.DEAD)
+                return
+            self.accounts.counters.messages_sent += 1
+            self.outbox.mark_written(outgoing)
+
+    def _command(self, outgoing: Outgoing[Command]) -> Command:
+        if outgoing.item is not DIRTY:
+            return outgoing.item
+        self._told = self._wanted()
+        return SubscriptionUpdate(subscriptions=self._told)
+
+    def _wanted(self) -> tuple[str, ...]:
+        """Give the full list of subscriptions, as of now."""
+        wanted: list[Subscription] = []
+        for tag in self.hub.open_tags():
+            wanted.extend(cast("tuple[Subscription, ...]", tag))  # `subscribe` gives every stream this tag
+        return wanted_list(wanted)
+
+    def _write_failed(self, outgoing: Outgoing[Command]) -> None:
+        """Count what may be lost. A request goes on waiting: it may have arrived, and its time limit runs."""
+        if outgoing.on_written is not None:
+            outgoing.on_written()
+        if outgoing.item is DIRTY or outgoing.kind is Kind.CONTROL:
+            return  # every socket has its own
+        if outgoing.lane is not None and self.life.is_live:
+            self.outbox.restore_lanes(-math.inf)
+            return
+        self.accounts.counters.messages_lost += 1
+        log.warning("[%s] the connection ended while %s was written", self.accounts.run_id, _name_of(outgoing.item))
+
+
+def _name_of(command: Command) -> str:
+    return command.type if isinstance(command, RawCommand) else command.TYPE

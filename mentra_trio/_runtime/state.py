@@ -1,0 +1,70 @@
+"""What the cloud keeps telling about the wearer, newest value only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from mentra_trio._flow import LatestSource
+from mentra_trio._link import SessionState
+from mentra_trio._protocol.settings import SettingsBook
+from mentra_trio._wire.codec import decode_device_state
+from mentra_trio._wire.inbound import next_device_state
+from mentra_trio.models.device import Capabilities, DeviceState
+from mentra_trio.models.settings import SettingChange, SystemSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mentra_trio._wire.inbound import DeviceStateUpdate, SettingEntry
+
+
+def _no_settings() -> LatestSource[Mapping[str, object]]:
+    return LatestSource({})
+
+
+def _no_capabilities() -> LatestSource[Capabilities | None]:
+    return LatestSource(None)
+
+
+@attrs.define(eq=False)
+class CloudState:
+    """The cells behind `SessionState`."""
+
+    informed: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set by the first state of the glasses, which follows the ack at once (P1 2.4)."""
+    device: LatestSource[DeviceState] = attrs.field(init=False, factory=lambda: LatestSource(DeviceState()))
+    capabilities: LatestSource[Capabilities | None] = attrs.field(init=False, factory=_no_capabilities)
+    settings: LatestSource[Mapping[str, object]] = attrs.field(init=False, factory=_no_settings)
+    system: LatestSource[SystemSettings] = attrs.field(init=False, factory=lambda: LatestSource(SystemSettings()))
+    _book: SettingsBook = attrs.field(init=False, factory=SettingsBook)
+
+    def view(self) -> SessionState:
+        """Give what managers may see."""
+        return SessionState(
+            device=self.device.latest,
+            capabilities=self.capabilities.latest,
+            settings=self.settings.latest,
+            system=self.system.latest,
+        )
+
+    def apply_settings(self, entries: Iterable[SettingEntry]) -> tuple[SettingChange, ...]:
+        """Take over the app's settings and tell what changed."""
+        changes = self._book.apply(entries)
+        self.settings.set(self._book.values)
+        return changes
+
+    def apply_device_state(self, update: DeviceStateUpdate) -> tuple[str, ...]:
+        """Take over what changed about the glasses; return what was at fault. Raises `DecodeError`."""
+        changes, told, faults = decode_device_state(update.state)
+        self.device.set(next_device_state(self.device.latest.value, changes, told, full=update.full_snapshot))
+        self.informed.set()
+        return faults
+
+    def close(self, error: Callable[[], Exception]) -> None:
+        """Keep the values for good: waiting tasks raise ``error()``, iterations end."""
+        for source in (self.device, self.capabilities, self.settings, self.system):
+            source.close(error)
