@@ -305,12 +305,16 @@ class ConnectionLoop:
             if ready.is_fresh:
                 # The cloud has cleared the display (P3 1.4: it shows a boot screen), so show the newest again.
                 outbox.restore_lanes(-math.inf)
-        self._down_since = None
+        down_since, self._down_since = self._down_since, None
         outbox.mark_dirty()
         outbox.open_gate()
         connection.acknowledged()
         self.life.connected()
-        log.info("[%s] connected (%d)", self.accounts.run_id, self.accounts.counters.connections)
+        if down_since is None:
+            log.info("[%s] connected", self.accounts.run_id)
+        else:
+            # As loud as the loss: whoever reads of that reads of its end.
+            log.warning("[%s] connected again after %.1f s", self.accounts.run_id, trio.current_time() - down_since)
 
     def _fail_calls(self, effect: FailCalls) -> None:
         code, text = effect.error.code, effect.error.text

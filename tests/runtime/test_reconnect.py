@@ -1,6 +1,7 @@
 """A lost connection comes back by itself, with the numbers of D20 and the rules of P1 2.6, 2.9 and 3.4."""
 
 import itertools
+import logging
 from random import Random
 
 import pytest
@@ -43,6 +44,26 @@ async def test_the_ack_of_a_reconnect_brings_the_link_back(autojump_clock: MockC
         assert await anext(changes) is LinkState.CONNECTED
         assert link.session.connections == 2
         assert link.session.stop_reason is None
+
+
+async def test_the_end_of_a_loss_is_logged_as_loud_as_the_loss(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else a developer reads that the connection was lost, and never that it is there again."""
+    async with connected(random=Random(0)) as link:
+        await link.socket.cut()
+        socket = await link.cloud.accept()
+        await socket.open()
+        await trio.sleep(2)
+        await socket.ack()
+        await wait_all_tasks_blocked()
+        seconds = trio.current_time()
+
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert [text.partition("] ")[2] for text in warnings] == [
+        "connection lost with code 1006",
+        f"connected again after {seconds:.1f} s",
+    ]
 
 
 @pytest.mark.parametrize("seed", range(20))
