@@ -66,6 +66,9 @@ class SessionConfig:
     """The same when the server itself is stopping, if that is shorter: nobody likes to wait for Ctrl-C."""
     display_pace: float = attrs.field(default=0.35, validator=_not_negative)
     """Least seconds between two displays: the cloud shows stale text when they come within 0.3 s (P3 1.5)."""
+    stall_limit: float = attrs.field(default=1.0, validator=_positive)
+    """Seconds that code may hold the thread until a warning names it: all sessions of the app stand still meanwhile.
+    `math.inf` never warns."""
     queue_capacity: int = attrs.field(default=64, validator=attrs.validators.ge(1))
     """Commands that may wait to be sent."""
     pending_capacity: int = attrs.field(default=64, validator=attrs.validators.ge(1))

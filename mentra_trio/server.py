@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import math
 import signal
 from http import HTTPStatus
 from random import Random
@@ -18,6 +19,7 @@ from ._net.asgi import Health, WebhookAnswer, build_app
 from ._net.hosts import HostPolicy
 from ._net.limiter import ConnectLimiter
 from ._net.serve import serve
+from ._watch import watch_thread
 from .config import RestartPolicy, SessionConfig, app_config
 from .errors import ConfigError
 
@@ -185,6 +187,9 @@ class MiniAppServer:
                     on_crash=on_crash,
                     random=Random(),  # noqa: S311  (spreads reconnects, guards nothing)
                 )
+                if config.stall_limit < math.inf:
+                    home = getattr(self._handler, "__module__", "").partition(".")[0]
+                    services.start_soon(watch_thread, config.stall_limit, home)
                 try:
                     yield
                 finally:
