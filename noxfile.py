@@ -23,13 +23,13 @@ nox.options.sessions = ["tests", "typing", "lint", "coverage", "examples", "pack
 PROJECT = nox.project.load_toml("pyproject.toml")
 NAME: str = PROJECT["project"]["name"]
 VERSIONS = nox.project.python_versions(PROJECT)
-CHECKED = ["mentra_trio", "tests", "examples", "noxfile.py"]
+CHECKED = ["mentra_trio", "tests", "examples", "bench", "noxfile.py"]
 EXAMPLES = sorted(Path("examples").glob("*.py"))
 
 # flake8-async reads no configuration file. All its rules are on, also the 900s, which are off by default:
 # generators that outlive their scope (900), a checkpoint on every path (910, 911), loops that cannot be
-# cancelled (912, 913). Tests leave out 910 and 911: nobody loops over a test function, so nothing starves
-# when one returns early.
+# cancelled (912, 913). Tests and benchmarks leave out 910 and 911: nobody loops over a test function, so
+# nothing starves when one returns early.
 ASYNC_RULES = ["--enable=ASYNC", "--disable="]
 ASYNC_RULES_FOR_TESTS = ["--enable=ASYNC", "--disable=ASYNC910,ASYNC911"]
 
@@ -178,7 +178,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("flake8-async", *ASYNC_RULES, *python_files("mentra_trio", "examples"), "noxfile.py")
-    session.run("flake8-async", *ASYNC_RULES_FOR_TESTS, *python_files("tests"))
+    session.run("flake8-async", *ASYNC_RULES_FOR_TESTS, *python_files("tests", "bench"))
 
 
 @nox.session
@@ -209,6 +209,14 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed and memory beside the reference SDK, where npm can install it; `-- --quick` for a first look."""
+    session.install(".")
+    reference = Path(session.create_tmp()) / "reference"
+    session.run("python", "-m", "bench", "--reference", str(reference), *session.posargs)
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """Build both distributions, check what is in them, and use the wheel in an empty environment."""
     session.install(*group("package"))
@@ -223,10 +231,10 @@ def package(session: nox.Session) -> None:
         require(session, wheel, archive.namelist(), [*modules, "mentra_trio/py.typed"])
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
-    documents = [str(path) for root in ("docs", "examples") for path in Path(root).rglob("*.*")]
+    documents = [str(path) for root in ("docs", "examples", "bench/reference") for path in Path(root).rglob("*.*")]
     vectors = [str(path) for path in Path("tests/vectors").rglob("*.*")]
     others = ["LICENSE", "README.md", "CHANGELOG.md", "noxfile.py", "pyproject.toml"]
-    require(session, sdist, names, [*modules, *documents, *vectors, *others, *python_files("tests")])
+    require(session, sdist, names, [*modules, *documents, *vectors, *others, *python_files("tests", "bench")])
 
     clean = work / "clean"
     session.run(sys.executable, "-m", "virtualenv", "--clear", "--quiet", str(clean), external=True)
