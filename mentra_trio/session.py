@@ -165,7 +165,7 @@ async def run_session(
                 supervised = partial(_supervise, session, runtime, handler, _Crashes(runtime, config.restart, on_crash))
                 await _run_bounded("session", supervised, runtime, config)
                 if on_stop is not None and runtime.stop_reason is not None:
-                    stopped = partial(_run_once, session, partial(on_stop, session, runtime.stop_reason), on_crash)
+                    stopped = partial(_run_stop_handler, session, runtime, runtime.stop_reason, on_stop, on_crash)
                     await _run_bounded("stop", stopped, runtime, config)
         finally:
             runtime.finish(StopReason(StopKind.SERVER_STOPPED))
@@ -228,74 +228,90 @@ class _Crashes:
     _tell: CrashWatcher
     restart_in: float | None = attrs.field(init=False, default=None)
     """Seconds until the handler is started again after the last one; `None` when it is not."""
+    is_used_up: bool = attrs.field(init=False, default=False)
+    """Whether there were more of them than the policy allows."""
     _times: list[float] = attrs.field(init=False, factory=list[float])
 
-    def take(self, group: BaseExceptionGroup[Exception]) -> None:
+    def take(self, error: BaseException) -> None:
         """Decide what comes next, and tell."""
         now = trio.current_time()
         most, window = self._policy.max_restarts, self._policy.window
         self._times = [*self._times, now][-most - 1 :]
         recent = sum(crash > now - window for crash in self._times)
         is_live = self._runtime.is_live
-        is_last = is_live and recent > most
+        is_last = self.is_used_up = is_live and recent > most
         self.restart_in = self._policy.delay(recent - 1) if is_live and not is_last else None
-        error = _unwrapped(group)
-        run_id = self._runtime.run_id
-        then = "" if self.restart_in is None else f"; restarting in {self.restart_in:g} s ({recent} of {most})"
-        log.error("[%s] the session handler raised%s", run_id, then, exc_info=error)
-        if is_last:
-            log.error("[%s] the handler crashed %d times in %g s; giving up", run_id, recent, window)
+        if self.restart_in is not None:
+            then = f"; restarting in {self.restart_in:g} s ({recent} of {most})"
+        elif is_last:
+            then = f" {recent} times in {window:g} s; the session ends" if most else "; the session ends"
+        else:
+            then = " when its session was over"
+        log.error("[%s] the session handler raised%s", self._runtime.run_id, then, exc_info=error)
         self._tell(
             HandlerCrash(handler="session", error=error, count=recent, restart_in=self.restart_in, is_last=is_last)
         )
 
+    def take_pause(self) -> float | None:
+        """Give `restart_in`, once."""
+        pause, self.restart_in = self.restart_in, None
+        return pause
+
 
 async def _supervise(session: MentraSession, runtime: LinkRuntime, handler: SessionHandler, crashes: _Crashes) -> None:
     """Run the handler until the session is over; when it raises, run it again by the restart policy (D6)."""
-    while True:
-        has_crashed = False
-        try:
-            await handler(session)
-        except* SessionClosedError as group:
-            if runtime.is_live:
-                has_crashed = True
-                crashes.take(group)
-        # A handler's error may come together with its cancellation (T10), which has to go on.
-        except* Exception as group:  # noqa: BLE001 - logged, and no other session may notice
-            has_crashed = True
-            crashes.take(group)
-        if not has_crashed or not runtime.is_live:
+    while runtime.is_live:
+        await _run_author(runtime, handler, partial(handler, session), crashes.take)
+        pause = crashes.take_pause()
+        if pause is None:
             break
-        if crashes.restart_in is None:
-            runtime.finish(StopReason(StopKind.HANDLER_FAILED))
-            break
-        with trio.move_on_after(crashes.restart_in):
+        with trio.move_on_after(pause):
             await runtime.over.wait()
-            break
+    if crashes.is_used_up:
+        runtime.finish(StopReason(StopKind.HANDLER_FAILED))
     # The session stays connected: closing it would make the cloud start the app again, for ever (D5).
     await runtime.over.wait()
 
 
-def _unwrapped(group: BaseExceptionGroup[Exception]) -> Exception | BaseExceptionGroup[Exception]:
-    """A lone exception was wrapped only by `except*`: show the author's own traceback."""
-    return group.exceptions[0] if len(group.exceptions) == 1 else group
+async def _run_author(  # noqa: ASYNC910 - a nursery checkpoints
+    runtime: LinkRuntime, name: object, run: Callable[[], Awaitable[None]], crashed: Callable[[BaseException], None]
+) -> None:
+    """Run code of the author in a task of its own, and hand over what it raises.
+
+    Of its own, because code that leaves a nursery or a cancel scope open ruins the stack of its task: that costs it
+    this task, and the session none. `SystemExit` and its like are contained too, because one wearer's session must not
+    end the server. Only cancellation and Ctrl-C pass, also when they come together with an error (T10).
+    """
+
+    async def call() -> None:  # noqa: ASYNC910 - the author's code may never wait
+        await run()
+
+    try:
+        async with trio.open_nursery() as nursery:  # noqa: ASYNC112 - for the task
+            nursery.start_soon(call, name=name)
+    except* (trio.Cancelled, KeyboardInterrupt):
+        raise
+    except* BaseException as group:  # noqa: BLE001 - handed over, and no other session may notice
+        # When the session is over, this is how the author's code learns of it.
+        error = group if runtime.is_live else group.split(SessionClosedError)[1]
+        if error is not None:
+            # A lone exception was wrapped only by the nursery: show the author's own traceback.
+            crashed(error.exceptions[0] if len(error.exceptions) == 1 else error)
 
 
-async def _run_once(  # noqa: ASYNC910 - the author's code may never wait
-    session: MentraSession, handler: Callable[[], Awaitable[None]], on_crash: CrashWatcher
+async def _run_stop_handler(
+    session: MentraSession, runtime: LinkRuntime, reason: StopReason, handler: StopHandler, on_crash: CrashWatcher
 ) -> None:
     """Run the stop handler; log what it raises, and that it had to be cancelled."""
+
+    def crashed(error: BaseException) -> None:
+        log.error("[%s] the stop handler raised", session.run_id, exc_info=error)
+        on_crash(HandlerCrash(handler="stop", error=error))
+
     has_finished = False
     try:
-        await handler()
+        await _run_author(runtime, handler, partial(handler, session, reason), crashed)
         has_finished = True
-    except* SessionClosedError:
-        has_finished = True  # it wanted to send something, and the link is gone already
-    except* Exception as group:
-        has_finished = True
-        crash = HandlerCrash(handler="stop", error=_unwrapped(group))
-        log.exception("[%s] the stop handler raised", session.run_id, exc_info=crash.error)
-        on_crash(crash)
     finally:
         if not has_finished:
             log.warning("[%s] the stop handler did not finish within its grace and was cancelled", session.run_id)

@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 
 import pytest
 import trio
@@ -17,6 +17,7 @@ from mentra_trio import (
     StopKind,
     StopReason,
 )
+from mentra_trio.session import SessionHandler
 from tests.scripted_cloud import CLOSED_BY_APP, HUNG_UP, CloudSocket, open_app, open_cloud
 
 
@@ -190,7 +191,7 @@ async def test_a_handler_that_keeps_crashing_is_restarted_three_times_and_then_l
         assert await socket.wait_closed() == CLOSED_BY_APP
         assert app.sessions[0].stop_reason == StopReason(StopKind.HANDLER_FAILED)
         assert len({id(session) for session in app.sessions}) == 1
-        assert len(errors(caplog)) == 5  # each crash, and the end
+        assert len(errors(caplog)) == 4  # one each: the last one says that it was the last
         await trio.sleep(1000)
         assert len(cloud.dials) == 1
 
@@ -411,6 +412,119 @@ async def test_a_handler_that_is_no_coroutine_is_a_crash(
         await socket.expect("ownership_release")
 
     assert "TypeError" in caplog.text
+
+
+# It spoils its own task
+
+
+class LikeSystemExit(BaseException):
+    """What no `except Exception` sees."""
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), LikeSystemExit()], ids=repr)
+async def test_an_error_that_would_end_the_program_ends_one_run_of_the_handler(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    """`sys.exit()` somewhere in a library is no reason to end the sessions of all wearers."""
+
+    async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
+        if session.user_id == "bad@example.com" and len(app.sessions) == 2:
+            raise error
+        await trio.sleep_forever()
+
+    async with open_cloud() as cloud, open_app(cloud, handler) as app:
+        good = await app.start("good@example.com")
+        bad = await app.start("bad@example.com")
+        await trio.sleep(5)
+
+        assert (good.is_open, bad.is_open) == (True, True)
+        assert len(app.sessions) == 3
+    (record,) = errors(caplog)
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+async def test_ctrl_c_in_the_handler_still_ends_the_program(autojump_clock: MockClock) -> None:
+    """It is the wearer of no session who asks for it."""
+
+    async def handler(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
+        raise KeyboardInterrupt
+
+    with pytest.RaisesGroup(KeyboardInterrupt, flatten_subgroups=True):
+        async with open_cloud() as cloud, open_app(cloud, handler) as app:
+            await app.start()
+            await trio.sleep(5)
+
+
+async def leaves_a_nursery_open(session: MentraSession) -> None:
+    """As if somebody kept a nursery on an object."""
+    nursery = await trio.open_nursery().__aenter__()
+    nursery.start_soon(trio.sleep_forever)
+
+
+async def leaves_a_scope_open(session: MentraSession) -> None:
+    """The same with a time limit."""
+    scope = trio.CancelScope(deadline=trio.current_time() + 1)
+    scope.__enter__()
+    await trio.lowlevel.checkpoint()
+
+
+async def leaves_blocks_in_the_wrong_order(session: MentraSession) -> None:
+    """Ends an outer nursery before an inner one."""
+    outer, inner = trio.open_nursery(), trio.open_nursery()
+    await outer.__aenter__()
+    await inner.__aenter__()
+    await outer.__aexit__(None, None, None)
+
+
+async def leaves_a_generator_in_the_middle(session: MentraSession) -> None:
+    """A nursery in a generator that nobody finishes."""
+
+    async def ticks() -> AsyncGenerator[int, None]:  # noqa: ASYNC900 - the mistake itself
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            for tick in range(10):
+                yield tick  # noqa: ASYNC101, ASYNC119 - the mistake itself
+
+    async for tick in ticks():
+        if tick:
+            return
+
+
+@pytest.mark.filterwarnings("ignore:Async generator .* was garbage collected:ResourceWarning")
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        leaves_a_nursery_open,
+        leaves_a_scope_open,
+        leaves_blocks_in_the_wrong_order,
+        leaves_a_generator_in_the_middle,
+    ],
+)
+async def test_a_handler_that_ruins_the_stack_of_its_task_ruins_no_more(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, spoil: SessionHandler
+) -> None:
+    async def handler(session: MentraSession) -> None:
+        if session.user_id == "bad@example.com":
+            await spoil(session)
+        else:
+            await trio.sleep_forever()
+
+    async with open_cloud() as cloud, open_app(cloud, handler) as app:
+        good = await app.start("good@example.com")
+        bad = await app.start("bad@example.com")
+        await trio.sleep(100)
+
+        assert good.is_open
+        assert app.sessions[0].stop_reason is None
+        await app.stop("good@example.com")
+        await good.wait_closed()
+        if bad.is_open:
+            await app.stop("bad@example.com")
+        await bad.wait_closed()
+    assert "bug in mentra_trio" not in caplog.text
 
 
 # The session ends
