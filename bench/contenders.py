@@ -60,6 +60,7 @@ def find_reference(folder: Path | None, tell: Callable[[str], None]) -> Path | N
     """Install the reference SDK and Bun into a folder, unless they are there. `None`, and why, where that fails."""
     if folder is None:
         return None
+    folder = folder.resolve()  # it becomes the working folder of what runs there
     folder.mkdir(parents=True, exist_ok=True)
     for source in (HERE / "reference").iterdir():
         shutil.copy(source, folder)
