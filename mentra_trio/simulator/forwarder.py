@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 64 * 1024
 """Bytes taken at once."""
+_SIDES = 2
 
 
 @attrs.define(eq=False)
@@ -26,6 +27,8 @@ class Line:
     delay: float = 0.0
     """Seconds that every chunk takes longer, in either direction."""
     _is_frozen: bool = attrs.field(default=False, init=False)
+    _gone: int = attrs.field(default=0, init=False)
+    """Sides that have gone away."""
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
 
     def cut(self) -> None:
@@ -58,7 +61,10 @@ class Line:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             if not self._is_frozen:
                 self.cut()
+        self._gone += 1
         if self._is_frozen:
+            if self._gone == _SIDES:
+                self.cut()  # nobody is left to notice
             # The other side must not notice.
             await trio.sleep_forever()
 

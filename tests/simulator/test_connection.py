@@ -133,6 +133,20 @@ async def test_p1_2_8_a_silent_socket_is_cut_after_its_last_chance(autojump_cloc
         assert connection.ended.is_set()
 
 
+async def test_a_frozen_line_ends_when_both_sides_are_gone(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        before = trio.lowlevel.current_statistics().tasks_living
+        socket = await here.open({})
+        (connection,) = here.cloud.connections
+        connection.freeze()
+        connection.close(1000, "bye")
+        with trio.move_on_after(5):
+            await socket.close()
+        await trio.sleep(10)
+
+        assert trio.lowlevel.current_statistics().tasks_living == before
+
+
 async def test_p1_2_2_a_message_before_any_init_is_believed(autojump_clock: MockClock) -> None:
     async with world() as here:
         attached = await here.start()
