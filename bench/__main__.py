@@ -27,7 +27,7 @@ def table(rows: list[Row]) -> str:
         cells = [f"{row.name} ({row.unit})" if row.unit else row.name]
         cells += [_spell(row.figures.get(name), row.digits) for name in present]
         if REFERENCE in present:
-            cells.append(_spell(row.ratio(), 2))
+            cells.append(_spell_ratio(row.ratio()))
         lines.append(cells)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
@@ -42,6 +42,14 @@ def _spell(figure: Figure | None, digits: int) -> str:
     if len(figure.runs) == 1:
         return middle
     return f"{middle} ({min(figure.runs):,.{digits}f} - {max(figure.runs):,.{digits}f})"
+
+
+def _spell_ratio(figure: Figure | None) -> str:
+    if figure is None:
+        return ""
+    if len(figure.runs) == 1:
+        return f"{figure.median:.2g}"
+    return f"{figure.median:.2g} ({min(figure.runs):.2g} - {max(figure.runs):.2g})"
 
 
 def machine() -> str:

@@ -90,7 +90,7 @@ FULL = Plan(
     runs=5, seconds=2.0, starts=40, crowd=500, sizes=(500, 2000), memory_runs=3, settle=2.0, listeners=200, imports=20
 )
 QUICK = Plan(
-    runs=2, seconds=0.6, starts=15, crowd=200, sizes=(100, 300), memory_runs=1, settle=0.5, listeners=200, imports=5
+    runs=2, seconds=0.4, starts=10, crowd=150, sizes=(100, 200), memory_runs=1, settle=0.5, listeners=200, imports=3
 )
 
 Program = Callable[[Sequence[Contender], Plan, Say], Awaitable[list[Row]]]

@@ -76,18 +76,23 @@ async def measure(apps: Sequence[Contender], plan: Plan, say: Say) -> list[Row]:
     """Measure all apps that can be called, in turns."""
     runs = Runs()
     async with open_cloud() as cloud, AsyncExitStack() as stack:
-        halls: dict[str, _Hall] = {}
+        halls: dict[str, tuple[App, _Hall]] = {}
         for contender in apps:
             if not contender.dials_itself:
                 say(f"latency: {contender.name} opens {plan.listeners} sessions")
                 app = await stack.enter_async_context(open_app(contender, "show", cloud.url))
-                hall = halls[contender.name] = _Hall()
+                hall = _Hall()
                 await hall.open(cloud, app, plan.listeners)
+                halls[contender.name] = app, hall
         for number in range(plan.runs + 1):
             say(f"latency: run {number} of {plan.runs}" if number else "latency: warming up")
-            for name, hall in halls.items():
+            for name, (app, hall) in halls.items():
+                before = app.cpu_seconds()
                 took, lost = await hall.speak(2.5 * plan.seconds)
+                after = app.cpu_seconds()
                 if number:
+                    if before is not None and after is not None:
+                        runs.add("cpu", name, 1e3 * (after - before) / len(took))
                     runs.add("p50", name, 1e3 * statistics.median(took))
                     runs.add("p99", name, 1e3 * statistics.quantiles(took, n=100)[-1])
                     runs.add("lost", name, lost)
@@ -96,6 +101,7 @@ async def measure(apps: Sequence[Contender], plan: Plan, say: Say) -> list[Row]:
         runs.row("p50", row("p50"), "ms", digits=2),
         runs.row("p99", row("p99"), "ms", digits=2),
         runs.row("lost", row("never shown"), "", digits=0),
+        runs.row("cpu", row("processor for each"), "ms", digits=2),
     ]
 
 

@@ -25,7 +25,7 @@ def ignore(line: str) -> None:
         (throughput.measure, 6),
         (starts.measure, 4),
         (memory.measure, 2),
-        (latency.measure, 3),
+        (latency.measure, 4),
         (imports.measure, 2),
     ],
     ids=["throughput", "starts", "memory", "latency", "imports"],
