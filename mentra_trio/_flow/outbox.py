@@ -2,15 +2,15 @@
 
 Four kinds of things wait here, and the writer prefers them in this order:
 
-1. control frames, which pass even while the gate is closed; 2. the dirty flag: the state that the writer
-computes itself (which subscriptions are wanted) has changed; 3. lanes, each of which holds the newest of its
-items only and keeps a pace, so that a receiver that cannot follow
-   gets fewer items, not late ones;
+1. control frames, which pass even while the gate is closed;
+2. the dirty flag: the state that the writer computes itself (which subscriptions are wanted) has changed;
+3. lanes, each of which holds the newest of its items only and keeps a pace, so that a receiver that cannot follow gets
+   fewer items, not late ones;
 4. the queue, in order.
 
-The gate is open while the peer accepts more than control frames. It decides what a sender waits for: with an
-open gate an item that was queued is on its way; with a closed one nobody knows when or whether, so the sender
-waits until the writer takes the item, and takes it back when it is cancelled.
+The gate is open while the peer accepts more than control frames. It decides what a sender waits for: with an open gate
+an item that was queued is on its way; with a closed one nobody knows when or whether, so the sender waits until the
+writer takes the item, and takes it back when it is cancelled.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Outgoing(Generic[C]):
     lane: str | None = None
     """The lane that the item waited in, if it did."""
     on_written: Callable[[], None] | None = None
+    on_failed: Callable[[Exception], None] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +91,7 @@ class OutboxStatistics:
 class _Entry(Generic[C]):
     item: C
     on_written: Callable[[], None] | None
+    on_failed: Callable[[Exception], None] | None
     sender: trio.lowlevel.Task | None = None
     """Who waits until the writer takes the item, or the outbox is closed. Whoever removes the entry wakes it."""
     is_taken: bool = False
@@ -188,7 +190,14 @@ class Outbox(Generic[C]):
         state.pending = _Post(item, posted_at, math.inf if lifetime is None else now + lifetime)
         self._writer.unpark_all()
 
-    async def send(self, item: C, *, on_written: Callable[[], None] | None = None, until_taken: bool = False) -> None:
+    async def send(
+        self,
+        item: C,
+        *,
+        on_written: Callable[[], None] | None = None,
+        on_failed: Callable[[Exception], None] | None = None,
+        until_taken: bool = False,
+    ) -> None:
         """Queue `item`. Return after a checkpoint; with a closed gate, when the writer took the item.
 
         A call that is cancelled has not sent anything: its item never enters the queue, or is taken back.
@@ -196,6 +205,7 @@ class Outbox(Generic[C]):
         Args:
             item: what to send.
             on_written: called, in the writer's task, when the item was written. Must not raise.
+            on_failed: called, in the writer's task, when the item cannot be written. Must not raise.
             until_taken: wait for the writer with an open gate too, so that cancelling takes the item back.
 
         Raises:
@@ -208,7 +218,7 @@ class Outbox(Generic[C]):
         if len(self._queue) >= self.capacity:
             self._refused += 1
             raise LinkDownError(self.capacity)
-        entry = _Entry(item, on_written)
+        entry = _Entry(item, on_written, on_failed)
         self._queue.append(entry)
         self._writer.unpark_all()
         if self._is_open and not until_taken:
@@ -253,6 +263,13 @@ class Outbox(Generic[C]):
         if outgoing.on_written is not None:
             outgoing.on_written()
         self._wake_if_empty()
+
+    def mark_failed(self, outgoing: Outgoing[C], error: Exception) -> None:
+        """Note that what the writer took last can never be written: it is not restored either."""
+        if outgoing.lane is not None:
+            self._lanes[outgoing.lane].last = None
+        if outgoing.on_failed is not None:
+            outgoing.on_failed(error)
 
     # The connection's owner
 
@@ -368,7 +385,7 @@ class Outbox(Generic[C]):
             entry.is_taken = True
             if entry.sender is not None:
                 trio.lowlevel.reschedule(entry.sender)
-            return Outgoing(kind=Kind.QUEUE, item=entry.item, on_written=entry.on_written)
+            return Outgoing(kind=Kind.QUEUE, item=entry.item, on_written=entry.on_written, on_failed=entry.on_failed)
         return None
 
     def _take_from_lane(self) -> Outgoing[C] | None:

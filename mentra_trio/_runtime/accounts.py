@@ -36,6 +36,8 @@ class SessionStatistics:
     """Frames that were written whole."""
     messages_lost: int
     """Commands whose write failed because the socket ended; they may or may not have arrived."""
+    unencodable: int
+    """Commands that could not be written as JSON and were dropped."""
     undecodable: int
     """Text frames or events that could not be read and were dropped."""
     faulty_fields: int
@@ -62,6 +64,7 @@ class Counters:
     audio_chunks_received: int = 0
     messages_sent: int = 0
     messages_lost: int = 0
+    unencodable: int = 0
     undecodable: int = 0
     faulty_fields: int = 0
     unknown_messages: int = 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
@@ -61,7 +63,12 @@ class Outbound:
             with trio.CancelScope() as queued:
                 self._queued[queued] = request.family
                 try:
-                    await self.outbox.send(request, on_written=waiter.mark_written, until_taken=True)
+                    await self.outbox.send(
+                        request,
+                        on_written=waiter.mark_written,
+                        on_failed=lambda error: waiter.reject(partial(_not_written, request, error)),
+                        until_taken=True,
+                    )
                 finally:
                     del self._queued[queued]
             await waiter.wait_written()
@@ -113,7 +120,11 @@ class Outbound:
         while True:
             outgoing = await self.outbox.next()
             command = self._command(outgoing)
-            frame = encode(command, self.identity.envelope())
+            try:
+                frame = encode(command, self.identity.envelope())
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the fault of one command
+                self._not_encoded(outgoing, command, error)
+                continue
             try:
                 is_written = await connection.write(frame, self.config.send_timeout)
             except TransportClosedError:
@@ -139,6 +150,14 @@ class Outbound:
             wanted.extend(cast("tuple[Subscription, ...]", tag))  # `subscribe` gives every stream this tag
         return wanted_list(wanted)
 
+    def _not_encoded(self, outgoing: Outgoing[Command], command: Command, error: Exception) -> None:
+        self.accounts.counters.unencodable += 1
+        # The text of the error may hold what the command did (D23).
+        details = error if log.isEnabledFor(logging.DEBUG) else None
+        name, kind = _name_of(command), type(error).__name__
+        log.error("[%s] %s cannot be written as JSON: %s", self.accounts.run_id, name, kind, exc_info=details)
+        self.outbox.mark_failed(outgoing, error)
+
     def _write_failed(self, outgoing: Outgoing[Command]) -> None:
         """Count what may be lost. A request goes on waiting: it may have arrived, and its time limit runs."""
         if outgoing.on_written is not None:
@@ -150,6 +169,12 @@ class Outbound:
             return
         self.accounts.counters.messages_lost += 1
         log.warning("[%s] the connection ended while %s was written", self.accounts.run_id, _name_of(outgoing.item))
+
+
+def _not_written(command: Command, error: Exception) -> ValueError:
+    failed = ValueError(f"{_name_of(command)} cannot be written as JSON; look at its arguments")
+    failed.__cause__ = error
+    return failed
 
 
 def _name_of(command: Command) -> str:

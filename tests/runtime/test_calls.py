@@ -345,3 +345,59 @@ async def test_a_call_checkpoints(autojump_clock: MockClock) -> None:
         nursery.start_soon(reply)
         with assert_checkpoints():
             await link.runtime.call(Ask(request_id="1"))
+
+
+# What cannot be spelled
+
+
+@attrs.frozen(kw_only=True)
+class Unspeakable(Request[str]):
+    """Holds what JSON cannot."""
+
+    TYPE: ClassVar[str] = "unspeakable"
+    LIMIT: ClassVar[float] = 30.0
+
+    value: object
+
+    def accept(self, message: Mapping[str, object], /) -> str | None:
+        return None
+
+
+async def test_a_request_that_json_cannot_hold_fails_alone(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError, match="unspeakable cannot be written as JSON") as caught:
+            await link.runtime.call(Unspeakable(value=float("nan")))
+        await link.session.raw.send("next")
+
+        assert trio.current_time() == 0
+        assert isinstance(caught.value.__cause__, ValueError)
+        await link.socket.expect("next")
+        assert link.session.stop_reason is None
+        assert link.session.statistics().unencodable == 1
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "[run] unspeakable cannot be written as JSON: ValueError"
+    ]
+
+
+async def test_a_command_that_json_cannot_hold_is_dropped_alone(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await link.runtime.send(Unspeakable(value=object()))
+        await link.session.raw.send("next")
+
+        await link.socket.expect("next")
+        assert link.session.statistics().unencodable == 1
+        assert link.session.statistics().messages_lost == 0
+
+
+async def test_a_display_that_json_cannot_hold_is_not_tried_again(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        link.runtime.post("display", Unspeakable(value=object()))
+        await trio.sleep(1)
+        await link.socket.cut()
+        await link.next_socket()
+        await trio.sleep(1)
+
+        assert link.session.statistics().unencodable == 1
+        assert link.session.stop_reason is None
