@@ -42,10 +42,10 @@ class Hub:
     """Called after a stream opened or closed. Must not raise."""
     _on_drop: Callable[[str], None] | None = None
     """Called with a stream's name when its consumer begins to lose events, once a burst. Must not raise."""
-    _routes: dict[Hashable, tuple[Buffer[object], ...]] = attrs.field(
-        init=False, factory=dict[Hashable, tuple[Buffer[object], ...]]
+    _routes: dict[Hashable, dict[Buffer[object], None]] = attrs.field(
+        init=False, factory=dict[Hashable, dict[Buffer[object], None]]
     )
-    """Open streams by key. The tuples are replaced, never changed, so that `publish` walks a snapshot."""
+    """Open streams by key, in opening order; no key without a stream."""
     _open: dict[Buffer[object], None] = attrs.field(init=False, factory=dict[Buffer[object], None])
     """Open streams in opening order."""
     _closed: StreamTotals = attrs.field(init=False, factory=StreamTotals)
@@ -60,7 +60,7 @@ class Hub:
         if buffers is None:
             return 0
         taken = 0
-        for buffer in buffers:
+        for buffer in tuple(buffers):
             if buffer.offer(item):
                 taken += 1
         return taken
@@ -96,8 +96,8 @@ class Hub:
         if self._is_ended:
             buffer.finish()
         else:
-            for key in dict.fromkeys(buffer.keys):
-                self._routes[key] = (*self._routes.get(key, ()), buffer)
+            for key in buffer.keys:
+                self._routes.setdefault(key, {})[buffer] = None
         self._on_change()
 
     def remove(self, buffer: Buffer[object]) -> None:
@@ -106,10 +106,9 @@ class Hub:
             return
         del self._open[buffer]
         for key in buffer.keys:
-            others = tuple(other for other in self._routes.get(key, ()) if other is not buffer)
-            if others:
-                self._routes[key] = others
-            else:
+            buffers = self._routes.get(key, {})
+            buffers.pop(buffer, None)
+            if not buffers:
                 self._routes.pop(key, None)
         counts = buffer.statistics()
         self._closed = StreamTotals(

@@ -306,8 +306,7 @@ class ConnectionLoop:
                 # The cloud has cleared the display (P3 1.4: it shows a boot screen), so show the newest again.
                 outbox.restore_lanes(-math.inf)
         down_since, self._down_since = self._down_since, None
-        outbox.mark_dirty()
-        outbox.open_gate()
+        self.outbound.acknowledged()
         connection.acknowledged()
         self.life.connected()
         if down_since is None:

@@ -47,7 +47,7 @@ class Outbound:
     _queued: dict[trio.CancelScope, Family] = attrs.field(init=False, factory=dict[trio.CancelScope, Family])
     """Requests that the writer has not taken; cancelling the scope takes one back."""
     _told: tuple[str, ...] | None = attrs.field(init=False, default=None)
-    """The list of subscriptions that was sent last; every ack asks for it again (P1 4.2)."""
+    """The list of subscriptions that this socket was sent last; every ack asks for it anew (P1 4.2)."""
 
     def __attrs_post_init__(self) -> None:
         self.outbox = Outbox(capacity=self.config.queue_capacity, pace=self.config.display_pace)
@@ -77,8 +77,8 @@ class Outbound:
         raise RequestTimedOutError(type(request).__name__, request.LIMIT)
 
     def subscriptions_changed(self) -> None:
-        """Note that a stream opened or closed. The cloud is told what changes its list, no more (P1 4.2)."""
-        if self.life.is_live and self._wanted() != self._told:
+        """Note that a stream opened or closed. The writer finds out whether that changes the list."""
+        if self.life.is_live:
             self.outbox.mark_dirty()
 
     # The reader
@@ -103,6 +103,12 @@ class Outbound:
             # Sixteen small frames wait: the writer is stuck, and so is the socket.
             connection.give_up(Interrupt.DEAD)
 
+    def acknowledged(self) -> None:
+        """Let everything pass, the list of subscriptions first."""
+        self._told = None
+        self.outbox.mark_dirty()
+        self.outbox.open_gate()
+
     # The session's end
 
     def fail_all(self) -> None:
@@ -119,7 +125,9 @@ class Outbound:
         """Write what the outbox gives, one frame at a time, until the connection ends."""
         while True:
             outgoing = await self.outbox.next()
-            command = self._command(outgoing)
+            command = self._new_list() if outgoing.item is DIRTY else outgoing.item
+            if command is None:
+                continue
             try:
                 frame = encode(command, self.identity.envelope())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the fault of one command
@@ -137,18 +145,16 @@ class Outbound:
             self.accounts.counters.messages_sent += 1
             self.outbox.mark_written(outgoing)
 
-    def _command(self, outgoing: Outgoing[Command]) -> Command:
-        if outgoing.item is not DIRTY:
-            return outgoing.item
-        self._told = self._wanted()
-        return SubscriptionUpdate(subscriptions=self._told)
-
-    def _wanted(self) -> tuple[str, ...]:
-        """Give the full list of subscriptions, as of now."""
+    def _new_list(self) -> SubscriptionUpdate | None:
+        """Give the full list of subscriptions as of now, if it is not what the cloud was told last (P1 4.2)."""
         wanted: list[Subscription] = []
         for tag in self.hub.open_tags():
             wanted.extend(cast("tuple[Subscription, ...]", tag))  # `subscribe` gives every stream this tag
-        return wanted_list(wanted)
+        names = wanted_list(wanted)
+        if names == self._told:
+            return None
+        self._told = names
+        return SubscriptionUpdate(subscriptions=names)
 
     def _not_encoded(self, outgoing: Outgoing[Command], command: Command, error: Exception) -> None:
         self.accounts.counters.unencodable += 1

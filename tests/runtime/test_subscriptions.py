@@ -3,11 +3,14 @@
 import contextlib
 from collections.abc import AsyncGenerator
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio._wire.streams import parse_stream
+from mentra_trio._flow import Overflow
+from mentra_trio._link import StreamSpec
+from mentra_trio._wire.streams import PlainSubscription, parse_stream
 from tests.scripted_cloud import CloudSocket, connected, open_cloud, open_link
 
 
@@ -65,6 +68,47 @@ async def test_a_change_that_is_taken_back_at_once_is_no_message_of_its_own(auto
         await trio.sleep(1)
 
         assert link.socket.unread() == []
+
+
+async def test_a_burst_of_changes_that_leaves_the_list_as_it_was_is_no_message(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(3):
+                stream = link.session.mic.stream()
+                aiter(stream)
+                stack.callback(stream.close)
+        await trio.sleep(1)
+
+        assert link.socket.unread() == []
+        assert link.session.statistics().outbox.written_dirty == 1
+
+
+async def test_a_change_reads_no_other_stream(autojump_clock: MockClock) -> None:
+    """The list is made once for all changes of a tick: thousands of streams cost their number, not its square."""
+    reads = 0
+
+    @attrs.frozen
+    class Counted(PlainSubscription):
+        def __getattribute__(self, name: str) -> object:
+            nonlocal reads
+            reads += name == "name"
+            return super().__getattribute__(name)
+
+    async with connected() as link, contextlib.AsyncExitStack() as stack:
+        for number in range(100):
+            spec = StreamSpec[object](
+                name="counted",
+                keys=("counted",),
+                subscriptions=(Counted(f"s{number}"),),
+                capacity=1,
+                overflow=Overflow.LATEST,
+            )
+            stream = link.runtime.subscribe(spec)
+            aiter(stream)
+            stack.callback(stream.close)
+        assert len(await told(link.socket)) == 101
+
+        assert reads == 100
 
 
 async def test_streams_without_a_subscription_change_nothing(autojump_clock: MockClock) -> None:
