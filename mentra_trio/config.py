@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
@@ -12,8 +12,28 @@ from .errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_positive = attrs.validators.gt(0.0)
-_not_negative = attrs.validators.ge(0.0)
+_N = TypeVar("_N", int, float)
+
+
+@attrs.frozen
+class _More:
+    """Validates a number: more than `least`, or equal to it if that is allowed. NaN is neither."""
+
+    least: int
+    or_equal: bool = attrs.field(kw_only=True)
+
+    def __call__(self, _: object, attribute: attrs.Attribute[_N], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            msg = f"{attribute.name} is {value!r}; pass a number"
+            raise TypeError(msg)
+        if not (value > self.least or (self.or_equal and value == self.least)):
+            msg = f"{attribute.name} is {value!r}; it must be {'>=' if self.or_equal else '>'} {self.least}"
+            raise ValueError(msg)
+
+
+_positive = _More(0, or_equal=False)
+_not_negative = _More(0, or_equal=True)
+_one_or_more = _More(1, or_equal=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -24,7 +44,7 @@ class RestartPolicy:
     `window`; then the session ends. `RestartPolicy(max_restarts=0)` ends it at the first crash.
     """
 
-    max_restarts: int = attrs.field(default=3, validator=attrs.validators.ge(0))
+    max_restarts: int = attrs.field(default=3, validator=_not_negative)
     """Most restarts within `window`."""
     window: float = attrs.field(default=60.0, validator=_positive)
     """Seconds over which restarts are counted."""
@@ -69,9 +89,9 @@ class SessionConfig:
     stall_limit: float = attrs.field(default=1.0, validator=_positive)
     """Seconds that code may hold the thread until a warning names it: all sessions of the app stand still meanwhile.
     `math.inf` never warns."""
-    queue_capacity: int = attrs.field(default=64, validator=attrs.validators.ge(1))
+    queue_capacity: int = attrs.field(default=64, validator=_one_or_more)
     """Commands that may wait to be sent."""
-    pending_capacity: int = attrs.field(default=64, validator=attrs.validators.ge(1))
+    pending_capacity: int = attrs.field(default=64, validator=_one_or_more)
     """Requests that may wait for an answer."""
     restart: RestartPolicy = attrs.field(factory=RestartPolicy)
     """What happens when the handler raises."""
@@ -113,6 +133,7 @@ def app_config(
     environ: Mapping[str, str] = os.environ,
 ) -> AppConfig:
     """Fill what was not given from the environment. Raises `ConfigError` that says what to set."""
+    _check_types(package_name, api_key, host, port, cloud_hosts, dev)
     name = package_name if package_name is not None else environ.get("PACKAGE_NAME", "")
     if not name or not name.isascii() or not name.isprintable() or " " in name:
         raise ConfigError(
@@ -137,6 +158,23 @@ def app_config(
         cloud_hosts=cloud_hosts,
         dev=dev if dev is not None else _flag(environ, "MENTRAOS_DEV"),
     )
+
+
+def _check_types(
+    package_name: object, api_key: object, host: object, port: object, cloud_hosts: tuple[object, ...], dev: object
+) -> None:
+    """Refuse what no type checker has seen."""
+    for name, text in {"package_name": package_name, "host": host}.items():
+        if text is not None and not isinstance(text, str):
+            raise ConfigError(f"{name} is {text!r}; pass text")
+    if api_key is not None and not isinstance(api_key, str):
+        raise ConfigError(f"api_key is not text but {type(api_key).__name__}; pass it as the console shows it")
+    if port is not None and (isinstance(port, bool) or not isinstance(port, int)):
+        raise ConfigError(f"port is {port!r}; pass a number from 0 to {_LAST_PORT}")
+    if not all(isinstance(host, str) for host in cloud_hosts):
+        raise ConfigError(f"cloud_hosts is {list(cloud_hosts)!r}; pass a list of texts")
+    if dev is not None and not isinstance(dev, bool):
+        raise ConfigError(f"dev is {dev!r}; pass True or False")
 
 
 def _port(port: int | None, environ: Mapping[str, str]) -> int:

@@ -7,6 +7,7 @@ import inspect
 import logging
 import math
 import signal
+import sys
 from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import trio
 
 from ._desk import Desk
 from ._flow import open_services
-from ._net.asgi import Health, WebhookAnswer, build_app
+from ._net.asgi import WEBHOOK_PATHS, Health, WebhookAnswer, build_app
 from ._net.hosts import HostPolicy
 from ._net.limiter import ConnectLimiter
 from ._net.serve import serve
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from .session import CrashWatcher, MentraSession, SessionHandler, StopHandler
 
 log = logging.getLogger("mentra_trio.server")
+
+
+async def _no_handler(*_: object) -> None:
+    """Stand for the handler that `@app.on_session()` does not pass on."""
 
 
 class MiniAppServer:
@@ -110,27 +115,27 @@ class MiniAppServer:
         """What the app was made with, the environment included. It holds the API key: do not log it."""
         return self._config
 
-    def on_session(self, handler: SessionHandler) -> SessionHandler:
+    def on_session(self, handler: SessionHandler = _no_handler) -> SessionHandler:
         """Take the function that runs once for each session, after the cloud has acknowledged it (D8).
 
         It may return early: the session stays connected until it is ended (D5). If it raises, it is started again by
         the restart policy (D6). Usable as a decorator or as a plain call; one function only.
         """
+        _check_async(handler, "@app.on_session", "async def handler(session)")
         if self._handler is not None:
             raise ConfigError("the app already has a session handler; start further tasks from that one")
-        _check_async(handler, "async def handler(session)")
         self._handler = handler
         return handler
 
-    def on_stop(self, handler: StopHandler) -> StopHandler:
+    def on_stop(self, handler: StopHandler = _no_handler) -> StopHandler:
         """Take a function that runs when a session has ended, after its handler, with the reason.
 
         It has `stop_grace` seconds. Not called when the session never came up. Usable as a decorator or as a plain
         call; one function only.
         """
+        _check_async(handler, "@app.on_stop", "async def handler(session, reason)")
         if self._stop_handler is not None:
             raise ConfigError("the app already has a stop handler")
-        _check_async(handler, "async def handler(session, reason)")
         self._stop_handler = handler
         return handler
 
@@ -226,7 +231,8 @@ class MiniAppServer:
     def run(self) -> None:
         """Run the app until SIGINT or SIGTERM. The second signal ends the process at once.
 
-        Configure `logging` yourself if you want more than warnings.
+        Configure `logging` yourself if you want more than warnings. Where nobody has, one line on stderr tells where
+        the app listens.
 
         Raises:
             ConfigError: no session handler, the address cannot be listened on, or Trio runs already.
@@ -284,7 +290,7 @@ class MiniAppServer:
             token.run_sync_soon(stop)
 
         with _signals_to(ask):
-            await self._serve(stopping.wait)
+            await self._serve(stopping.wait, task_status=_Announcement())
 
     async def _on_webhook(self, request: SessionRequest | StopRequest) -> WebhookAnswer:
         if self._desk is None:
@@ -298,17 +304,38 @@ class MiniAppServer:
         return Health(package_name=self._config.package_name, active_sessions=count)
 
 
-def _check_async(handler: object, form: str) -> None:
-    """Refuse a plain function now, by name: it would fail only when a wearer comes, far from where it was written."""
-    if inspect.isfunction(handler) and not inspect.iscoroutinefunction(handler):
-        raise ConfigError(f"{handler.__name__} is not an async function; write '{form}'")
+class _Announcement:
+    """Tells whoever started a program where it listens."""
+
+    def started(self, value: Sequence[str] | None = None) -> None:
+        """Take the bound URLs."""
+        text = (
+            f"Listening on {' and '.join(value or ())}; Ctrl-C stops. In the MentraOS console enter the public https "
+            f"address that leads here, without a path: the cloud adds {WEBHOOK_PATHS[0]} to it."
+        )
+        if log.hasHandlers():
+            log.info("%s", text)
+        else:
+            # A library leaves logging to its program, and a program that says nothing seems to hang.
+            sys.stderr.write(f"{text}\n")
+
+
+def _check_async(handler: object, decorator: str, form: str) -> None:
+    """Refuse what is no handler now, by name: it would fail only when a wearer comes, far from where it was written."""
+    if handler is _no_handler:
+        raise ConfigError(f"write '{decorator}' without parentheses, on the line above '{form}'")
+    if inspect.isfunction(handler):
+        if not inspect.iscoroutinefunction(handler):
+            raise ConfigError(f"{handler.__name__} is not an async function; write '{form}'")
+    elif not callable(handler):
+        raise ConfigError(f"{handler!r} is not a function; write '{decorator}' on the line above '{form}'")
 
 
 def _default_connector() -> Connector:
     # Imported here: the WebSocket library takes a third of what `import mentra_trio` may take on top of Trio.
-    from ._net.websocket import WebSocketConnector  # noqa: PLC0415
+    from ._net.core_websocket import CoreWebSocketConnector  # noqa: PLC0415 - imported late on purpose
 
-    return WebSocketConnector()
+    return CoreWebSocketConnector()
 
 
 @contextlib.contextmanager

@@ -30,8 +30,8 @@ class DisplayManager:
 
     Cancelling: a cancelled call has shown nothing.
 
-    Every method raises `SessionClosedError` when the session is over, `TypeError` for what is not text, and
-    `ValueError` for a `duration` that is not a positive number of seconds, up to a year.
+    Every method raises `SessionClosedError` when the session is over, `TypeError` for what is not text or not a number,
+    and `ValueError` for a `duration` that is not positive or longer than a year.
     """
 
     _link: Link
@@ -70,6 +70,7 @@ class DisplayManager:
         await self._show(ClearView(), None)
 
     async def _show(self, layout: Layout, duration: float | None) -> None:
+        _check_number("duration", duration)
         # The wire has whole milliseconds, of which 0 means for ever (P3 1.2).
         if duration is not None and not _SHORTEST <= duration <= _LONGEST:
             msg = f"duration must be {_SHORTEST:g} to {_LONGEST:g} seconds, or None to leave it on"
@@ -86,6 +87,12 @@ def _joined(value: object) -> str:
         msg = f"text is {type(value).__name__}, not text or a list of lines; write str(...) around it"
         raise TypeError(msg)
     return "\n".join(_text("each line", line) for line in cast("Sequence[object]", value))
+
+
+def _check_number(name: str, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        msg = f"{name} is {value!r}; pass seconds as a number such as 3 or 0.5, or None"
+        raise TypeError(msg)
 
 
 def _text(name: str, value: object) -> str:

@@ -130,3 +130,11 @@ async def test_what_are_no_lines_is_refused(autojump_clock: MockClock, lines: ob
     async with connected() as link:
         with pytest.raises(TypeError, match=r"str\(\.\.\.\)"):
             await call(link, "show_text", lines)
+
+
+@pytest.mark.parametrize("duration", ["3", True, b"3"])
+async def test_a_duration_that_is_no_number_is_shown(autojump_clock: MockClock, duration: object) -> None:
+    async with connected() as link:
+        for method, arguments in METHODS.items():
+            with pytest.raises(TypeError, match=f"duration is {duration!r}; pass seconds as a number"):
+                await call(link, method, *arguments, duration=duration)

@@ -1,4 +1,4 @@
-"""An app that a test runs as a program: `served_app.py HANDLER`. It tells on standard output where it listens."""
+"""An app that a test runs as a program: `served_app.py HANDLER [quiet]`. Without `quiet` it logs to stdout."""
 
 import logging
 import sys
@@ -36,7 +36,8 @@ async def busy(session: MentraSession) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+    if "quiet" not in sys.argv:
+        logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     app.on_session({"idle": idle, "shielded": shielded, "busy": busy}[sys.argv[1]])
     app.run()
     logging.info("run has returned")

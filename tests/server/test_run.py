@@ -51,16 +51,16 @@ class Program:
 
 
 @asynccontextmanager
-async def open_program(handler: str) -> AsyncGenerator[Program, None]:
+async def open_program(*arguments: str) -> AsyncGenerator[Program, None]:
     """Start the app; kill it at the end if it still runs."""
-    command = [sys.executable, "-u", str(Path(__file__).with_name("served_app.py")), handler]
+    command = [sys.executable, "-u", str(Path(__file__).with_name("served_app.py")), *arguments]
     with trio.fail_after(LIMIT):
         async with trio.open_nursery() as nursery:
             process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             program = Program(process)
             nursery.start_soon(program.read)
             try:
-                await program.said("Running on")
+                await program.said("Listening on")
                 found = re.search(r"http://127\.0\.0\.1:\d+", program.output)
                 assert found is not None
                 program.url = found[0]
@@ -115,6 +115,24 @@ async def test_a_signal_stops_an_idle_app_within_a_second(signum: signal.Signals
         assert status == 0
         assert trio.current_time() - at < 1
         await program.said("run has returned")
+
+
+async def test_a_program_that_configures_no_logging_still_tells_where_it_listens() -> None:
+    """In one line, with what to enter in the console, and nothing more."""
+    async with open_program("idle", "quiet") as program:
+        await program.said("\n")
+        program.process.send_signal(signal.SIGTERM)
+        await program.process.wait()
+
+        (line,) = program.output.splitlines()
+        assert line.startswith(f"Listening on {program.url}; Ctrl-C stops.")
+        assert "/webhook" in line
+
+
+async def test_a_program_that_logs_gets_a_record_of_where_it_listens() -> None:
+    async with open_program("idle") as program:
+        await program.said("Listening on")
+        await program.said("/webhook")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
