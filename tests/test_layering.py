@@ -56,6 +56,7 @@ IMPURE_CALLS = (
 SEAMS: dict[str, tuple[str, ...]] = {
     "trio_websocket": ("_net.websocket",),
     "wsproto": ("_net.websocket",),
+    "websockets": ("_net.core_websocket",),
     "hypercorn": ("_net.serve",),
     "starlette": ("_net.asgi", "_net.serve", "simulator"),
     "cattrs": ("_wire",),

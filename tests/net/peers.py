@@ -9,11 +9,31 @@ import attrs
 import trio
 from trio.testing import memory_stream_pair
 
-from mentra_trio._net.transport import CloudUrl, Dial, Transport
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
+from mentra_trio._net.framing import MAX_MESSAGE_SIZE
+from mentra_trio._net.transport import CloudUrl, Connector, Dial, Transport
 from mentra_trio._net.websocket import WebSocketConnector, open_upgrade
 
 URL = CloudUrl(host="cloud.example", port=443, tls=True, target="/ws/miniapp?v=3")
 TIMEOUT = 4.0
+
+CONNECTORS: dict[str, type[WebSocketConnector | CoreWebSocketConnector]] = {
+    "trio-websocket": WebSocketConnector,
+    "websockets": CoreWebSocketConnector,
+}
+
+
+@attrs.define
+class UnderTest:
+    """Which implementation these tests are about. A module's fixture sets it, so that properties can use it too."""
+
+    name: str = "trio-websocket"
+
+    def connector(self, dial: Dial, *, max_message_size: int = MAX_MESSAGE_SIZE) -> Connector:
+        return CONNECTORS[self.name](dial, max_message_size=max_message_size)
+
+
+under_test = UnderTest()
 
 StreamPair = Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]]
 
@@ -51,7 +71,7 @@ async def open_pair(
             await sender.send(transport)
             await is_over.wait()
 
-    connector = WebSocketConnector(dial_to(near), max_message_size=max_message_size)
+    connector = under_test.connector(dial_to(near), max_message_size=max_message_size)
     async with trio.open_nursery() as nursery:
         server = await nursery.start(serve)
         async with connector.connect(URL, [], timeout=TIMEOUT) as client:
@@ -115,6 +135,6 @@ async def open_raw(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
-        async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT) as transport:
+        async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT) as transport:
             yield transport
         nursery.cancel_scope.cancel()

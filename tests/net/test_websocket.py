@@ -1,7 +1,7 @@
-"""The WebSocket transport over memory streams, on the virtual clock."""
+"""The WebSocket transports over memory streams, on the virtual clock."""
 
 import struct
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -19,10 +19,18 @@ from trio.testing import (
 
 from mentra_trio._net.framing import MAX_WAITING_MESSAGES
 from mentra_trio._net.transport import CloudUrl, Transport
-from mentra_trio._net.websocket import WebSocketConnector, open_upgrade
+from mentra_trio._net.websocket import open_upgrade
 from mentra_trio.errors import ConnectFailedError, TransportClosedError
 
-from .peers import TIMEOUT, URL, RawPeer, dial_to, open_pair, open_raw
+from .peers import CONNECTORS, TIMEOUT, URL, RawPeer, dial_to, open_pair, open_raw, under_test
+
+
+@pytest.fixture(scope="module", params=CONNECTORS, autouse=True)
+def _implementation(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every implementation passes everything here."""
+    before, under_test.name = under_test.name, request.param
+    yield
+    under_test.name = before
 
 
 @asynccontextmanager
@@ -80,7 +88,7 @@ async def test_the_upgrade_request_carries_target_host_and_headers_as_bytes() ->
     user = "zoë@example.com".encode()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(peer.accept)
-        async with WebSocketConnector(dial_to(near)).connect(
+        async with under_test.connector(dial_to(near)).connect(
             URL, [("x-user-id", user), ("x-api-key", b"k")], timeout=TIMEOUT
         ):
             pass
@@ -106,7 +114,7 @@ async def test_the_host_header_leaves_the_usual_port_out(url: CloudUrl, authorit
     peer = RawPeer(far)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(peer.accept)
-        async with WebSocketConnector(dial_to(near)).connect(url, [], timeout=TIMEOUT):
+        async with under_test.connector(dial_to(near)).connect(url, [], timeout=TIMEOUT):
             pass
     assert f"Host: {authority}".encode() in peer.request.split(b"\r\n")
 
@@ -124,7 +132,7 @@ async def test_the_server_sees_target_and_headers_and_hides_them_from_its_repr()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
-        async with WebSocketConnector(dial_to(near)).connect(URL, [("X-Api-Key", b"secret")], timeout=TIMEOUT):
+        async with under_test.connector(dial_to(near)).connect(URL, [("X-Api-Key", b"secret")], timeout=TIMEOUT):
             pass
 
 
@@ -142,7 +150,7 @@ async def connect_to(answer: bytes, *, then_close: bool = True) -> ConnectFailed
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
         with pytest.raises(ConnectFailedError) as caught:
-            async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
+            async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
                 pytest.fail("connected")  # pragma: no cover
     with pytest.raises(trio.ClosedResourceError):
         await near.receive_some(1)
@@ -198,7 +206,7 @@ async def test_a_peer_that_says_nothing_is_given_up_in_time(autojump_clock: Mock
     near, far = memory_stream_pair()
     start = trio.current_time()
     with pytest.raises(ConnectFailedError, match=r"not connected within 4 s") as caught:
-        async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=4):
+        async with under_test.connector(dial_to(near)).connect(URL, [], timeout=4):
             pytest.fail("connected")  # pragma: no cover
     assert trio.current_time() - start == 4
     assert isinstance(caught.value.__cause__, trio.TooSlowError)
@@ -213,7 +221,7 @@ async def test_the_time_limit_covers_the_dialling(autojump_clock: MockClock) -> 
 
     start = trio.current_time()
     with pytest.raises(ConnectFailedError):
-        async with WebSocketConnector(dial).connect(URL, [], timeout=2.5):
+        async with under_test.connector(dial).connect(URL, [], timeout=2.5):
             pytest.fail("connected")  # pragma: no cover
     assert trio.current_time() - start == 2.5
 
@@ -225,7 +233,7 @@ async def test_a_failed_dial_keeps_its_cause(cause: Exception) -> None:
         raise cause
 
     with pytest.raises(ConnectFailedError, match=URL.origin) as caught:
-        async with WebSocketConnector(dial).connect(URL, [], timeout=TIMEOUT):
+        async with under_test.connector(dial).connect(URL, [], timeout=TIMEOUT):
             pytest.fail("connected")  # pragma: no cover
     assert caught.value.__cause__ is cause
 
@@ -253,7 +261,7 @@ async def test_a_connection_that_is_reset_before_the_upgrade_fails_at_once(autoj
         return Reset()
 
     with pytest.raises(ConnectFailedError, match="closed the connection"):
-        async with WebSocketConnector(dial).connect(URL, [], timeout=4):
+        async with under_test.connector(dial).connect(URL, [], timeout=4):
             pass
     assert trio.current_time() == 0.0
 
@@ -261,7 +269,7 @@ async def test_a_connection_that_is_reset_before_the_upgrade_fails_at_once(autoj
 async def test_a_header_that_would_break_the_request_is_never_written() -> None:
     near, far = memory_stream_pair()
     with pytest.raises(ConnectFailedError, match="headers") as caught:
-        async with WebSocketConnector(dial_to(near)).connect(
+        async with under_test.connector(dial_to(near)).connect(
             URL, [("x-user-id", b"ana\r\nx-evil: 1")], timeout=TIMEOUT
         ):
             pytest.fail("connected")  # pragma: no cover
@@ -272,7 +280,7 @@ async def test_a_header_that_would_break_the_request_is_never_written() -> None:
 async def test_cancelling_the_connect_closes_the_stream(autojump_clock: MockClock) -> None:
     near, far = memory_stream_pair()
     with trio.move_on_after(1) as scope:
-        async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
+        async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
             pytest.fail("connected")  # pragma: no cover
     assert scope.cancelled_caught
     await far.receive_some()
@@ -290,7 +298,7 @@ async def test_the_server_can_reject(body: bytes) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
         with pytest.raises(ConnectFailedError) as caught:
-            async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
+            async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
                 pytest.fail("connected")  # pragma: no cover
     assert caught.value.status == 503
 
@@ -320,7 +328,7 @@ async def test_the_server_survives_a_client_that_leaves_before_the_answer(is_acc
 
     async def leave() -> None:
         with trio.move_on_after(0.1):
-            async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
+            async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
                 pytest.fail("connected")  # pragma: no cover
 
     async with trio.open_nursery() as nursery:
@@ -378,7 +386,7 @@ async def test_messages_that_come_with_the_upgrade_answer_are_not_lost() -> None
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
-        async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT) as transport:
+        async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT) as transport:
             assert await transport.receive() == ["early"]
 
 
@@ -733,7 +741,7 @@ async def test_a_ping_that_crosses_our_close_frame_does_not_hold_it_up(autojump_
 
     async def script(peer: RawPeer) -> None:
         await peer.read_frame()
-        await peer.send(frame(9, b"are you there"))
+        await peer.send(frame(9, b"are you there") + close_frame(1000))
         await trio.sleep_forever()
 
     async with open_raw(script) as transport:
@@ -760,7 +768,7 @@ async def test_leaving_the_context_closes_hard(side: str, autojump_clock: MockCl
     ends: list[tuple[int, str]] = []
 
     async def client() -> None:
-        async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT) as transport:
+        async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT) as transport:
             if side == "server":
                 ends.append(await end_of(transport))
 
@@ -798,7 +806,7 @@ async def test_an_exception_of_the_body_leaves_as_it_is(error: BaseException, is
     peer = RawPeer(far)
 
     async def converse() -> None:
-        async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
+        async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
             if is_lost:
                 await peer.send(b"\xf1\x00")
                 await far.aclose()
@@ -817,7 +825,7 @@ async def test_a_cancelled_body_is_cancelled_and_no_more(autojump_clock: MockClo
         near, far = memory_stream_pair()
         nursery.start_soon(RawPeer(far).accept)
         with trio.move_on_after(1) as scope:
-            async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
+            async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
                 await trio.sleep_forever()
         assert scope.cancelled_caught
 
@@ -826,7 +834,7 @@ async def test_an_exception_wins_over_a_cancellation(autojump_clock: MockClock) 
     near, far = memory_stream_pair()
 
     async def converse() -> None:
-        async with WebSocketConnector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
+        async with under_test.connector(dial_to(near)).connect(URL, [], timeout=TIMEOUT):
             try:
                 await trio.sleep_forever()
             finally:
