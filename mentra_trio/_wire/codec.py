@@ -63,6 +63,10 @@ class Decoded:
 _DEEPEST = 100
 """Levels of nesting that are read; real messages have about ten. Python itself gives up on comparing, printing or
 writing what is nested a few hundred levels deep, and the values of a message get to all sorts of places."""
+_MOST_MARKS = 50_000
+"""Brackets and commas in one message. Every value but one follows such a mark, so this bounds what reading costs: the
+ten million empty lists that fit in a frame would hold the reader up for a quarter of a minute. Real messages have some
+hundreds of marks; the largest, a photo of 13 MiB, is a single text (P3 5.6)."""
 
 
 def _refuse_constant(name: str) -> object:
@@ -75,6 +79,8 @@ def parse_object(text: str | bytes) -> JsonObject:
     try:
         if isinstance(text, bytes):
             text = text.decode()
+        if len(text) > _MOST_MARKS and sum(map(text.count, "[{,")) > _MOST_MARKS:
+            raise DecodeError(None, ["it holds more values than any real message"])
         value: object = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise DecodeError(None, ["it is nested too deeply"]) from error
