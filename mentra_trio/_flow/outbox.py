@@ -75,7 +75,7 @@ class OutboxStatistics:
     written_lanes: int
     written_queue: int
     coalesced: int
-    """Posts replaced by a newer one before they were taken."""
+    """Posts replaced by a newer one before they were taken, and control frames that waited already."""
     restored: int
     """Lane items that were made pending again."""
     withdrawn: int
@@ -124,8 +124,6 @@ class Outbox(Generic[C]):
 
     capacity: int
     """Most items in the queue, those of waiting senders included."""
-    control_capacity: int = 16
-    """Most control frames that wait: a handshake and a few answers; more means that the writer is stuck."""
     pace: float = 0.35
     """Least time between two items of one lane, in seconds."""
 
@@ -151,12 +149,12 @@ class Outbox(Generic[C]):
     def control(self, item: C) -> None:
         """Queue a control frame: it goes out before all else, even while the gate is closed. Never blocks.
 
-        Raises:
-            LinkDownError: too many wait; the writer is stuck.
+        One that equals a frame which still waits is that frame: one answer answers a burst of questions. So there are
+        never more than the kinds of frames that the caller has.
         """
-        if len(self._control) >= self.control_capacity:
-            self._refused += 1
-            raise LinkDownError(self.control_capacity)
+        if item in self._control:
+            self._coalesced += 1
+            return
         self._control.append(item)
         self._writer.unpark_all()
 

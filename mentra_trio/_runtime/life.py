@@ -6,7 +6,7 @@ import attrs
 import trio
 
 from mentra_trio._flow import Latest, LatestSource
-from mentra_trio.errors import MentraError, SessionClosedError
+from mentra_trio.errors import ConnectFailedError, MentraError, SessionClosedError
 from mentra_trio.models.session import LinkState, StopKind, StopReason
 
 
@@ -23,6 +23,8 @@ class Life:
     stop_reason: StopReason | None = attrs.field(init=False, default=None)
     error: MentraError | None = attrs.field(init=False, default=None)
     """Why the session ended, where nobody asked for it."""
+    connect_error: ConnectFailedError | None = attrs.field(init=False, default=None)
+    """Why the last attempt to connect failed; `None` when it did not."""
     _link_state: LatestSource[LinkState] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:

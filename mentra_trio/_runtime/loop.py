@@ -160,12 +160,13 @@ class ConnectionLoop:
                         )
                 except ConnectFailedError as error:
                     self.accounts.counters.connect_failures += 1
-                    # One record a fault: the loss was told already, and the end will be.
-                    level = logging.DEBUG if self.life.ready.is_set() else logging.WARNING
-                    log.log(level, "[%s] connecting failed: %s", self.accounts.run_id, error)
+                    # One record a fault: the loss was told already, and the end will be; so will a start that failed.
+                    self.life.connect_error = error
+                    log.debug("[%s] connecting failed: %s", self.accounts.run_id, error)
                     return self._pause(self._protocol.connect_failed(error, trio.current_time()))
                 finally:
                     self._pausing = None
+                self.life.connect_error = None
                 return await self._serve(transport)
         return 0.0
 
@@ -178,7 +179,7 @@ class ConnectionLoop:
             self._execute(self._protocol.opened(), connection)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.outbound.write, connection)
-                nursery.start_soon(connection.keep_alive, partial(self.outbound.control, connection=connection))
+                nursery.start_soon(connection.keep_alive, self.outbound.outbox.control)
                 pause = self._ended(await connection.read(partial(self._receive, connection)))
                 self._detach(connection)
                 nursery.cancel_scope.cancel(reason="the connection is over")
@@ -198,7 +199,7 @@ class ConnectionLoop:
                 connection.has_ponged = True
                 return None
             case Ping():
-                self.outbound.control(JsonPong(), connection)
+                self.outbound.outbox.control(JsonPong())
                 return None
             case control:
                 return self._execute(self._protocol.receive(control, trio.current_time()), connection)
@@ -251,7 +252,7 @@ class ConnectionLoop:
         for effect in effects:
             match effect:
                 case Send(command):
-                    self.outbound.control(command, connection)
+                    self.outbound.outbox.control(command)
                 case Ready():
                     self._ready(effect, connection)
                 case Park(seconds):
@@ -323,6 +324,8 @@ class ConnectionLoop:
 
     def _end(self, reason: StopReason, error: MentraError | None) -> None:
         if error is not None and self.life.is_live:
-            log.warning("[%s] the session ends: %s", self.accounts.run_id, reason)
+            # Whoever started a session that never came up tells it: anybody may start any number (P1 1.5).
+            level = logging.WARNING if self.life.ready.is_set() else logging.DEBUG
+            log.log(level, "[%s] the session ends: %s", self.accounts.run_id, reason)
             log.debug("[%s] %s", self.accounts.run_id, error)  # it repeats the cloud's own words
         self.finish(reason, error)

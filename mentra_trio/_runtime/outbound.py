@@ -95,14 +95,6 @@ class Outbound:
                 queued.cancel(reason="the request has failed before it was sent")
         return failed
 
-    def control(self, command: Command, connection: Connection) -> None:
-        """Send a control frame, ahead of all else."""
-        try:
-            self.outbox.control(command)
-        except LinkDownError:
-            # Sixteen small frames wait: the writer is stuck, and so is the socket.
-            connection.give_up(Interrupt.DEAD)
-
     def acknowledged(self) -> None:
         """Let everything pass, the list of subscriptions first."""
         self._told = None

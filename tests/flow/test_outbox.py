@@ -20,7 +20,7 @@ class GoneError(Exception):
 @pytest.fixture
 def outbox() -> Outbox[str]:
     """An outbox with a closed gate."""
-    return Outbox(capacity=3, control_capacity=2)
+    return Outbox(capacity=3)
 
 
 @attrs.define
@@ -178,13 +178,13 @@ async def test_the_writer_always_checkpoints(outbox: Outbox[str]) -> None:
         await outbox.next()
 
 
-def test_too_many_control_frames_are_refused(outbox: Outbox[str]) -> None:
-    outbox.control("one")
-    outbox.control("two")
-    with pytest.raises(LinkDownError) as caught:
-        outbox.control("three")
-    assert caught.value.capacity == 2
-    assert counts(outbox) == {"control": 2, "refused": 1}
+async def test_a_control_frame_that_waits_already_is_not_queued_twice(outbox: Outbox[str]) -> None:
+    for _ in range(5):
+        outbox.control("pong")
+    assert counts(outbox) == {"control": 1, "coalesced": 4}
+    assert await next_name(outbox) == "pong"
+    outbox.control("pong")
+    assert counts(outbox) == {"control": 1, "coalesced": 4, "written_control": 1}
 
 
 async def test_control_frames_of_a_lost_connection_can_be_thrown_away(outbox: Outbox[str]) -> None:

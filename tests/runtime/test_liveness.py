@@ -195,12 +195,28 @@ async def test_a_cut_write_counts_as_a_lost_connection(autojump_clock: MockClock
         assert [when for when, _ in link.cloud.dials] == [0, 10.25]
 
 
+async def test_one_pong_answers_a_burst_of_pings(autojump_clock: MockClock) -> None:
+    """Also of one that comes while the writer is busy: the socket is sound."""
+    async with connected() as link:
+        link.socket.line.block()
+        for _ in range(40):
+            await link.socket.send("ping")
+        await wait_all_tasks_blocked()
+        link.socket.line.unblock()
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread() == [{"type": "pong"}, {"type": "pong"}]
+        assert link.session.link_state.value is LinkState.CONNECTED
+
+
 async def test_a_writer_that_is_stuck_with_control_frames_gives_the_socket_up(autojump_clock: MockClock) -> None:
-    """A cloud that keeps asking and never reads: its pings must not pile up without end."""
+    """A cloud that keeps asking and never reads: its pings do not pile up, and the first pong must be written once."""
     async with connected() as link:
         link.socket.line.block()
         for _ in range(40):
             await link.socket.send("ping")
         await wait_all_tasks_blocked()
 
-        assert link.session.link_state.value is LinkState.RECONNECTING
+        assert link.session.statistics().outbox.control == 1
+        await link.runtime.link_state.wait_for(lambda state: state is LinkState.RECONNECTING)
+        assert trio.current_time() == 10
