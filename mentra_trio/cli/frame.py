@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mentra_trio.simulator.cells import cells, clusters, width
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @attrs.frozen
@@ -46,44 +48,48 @@ def draw(
     ]
 
 
-def _caption(title: str, status: str, width: int, across: str) -> str:
+def _caption(title: str, status: str, columns: int, across: str) -> str:
     """`─ title ──── status ─`; where there is no room for both, the title gives way."""
     right = f" {printable(status)} {across}" if status else ""
     left = f"{across} {printable(title)} "
-    room = width - cells(right)
+    room = columns - cells(right)
     if room < 1:
-        return fit(right, width)
+        return fit(right, columns)
     if cells(left) > room:
         left = fit(left, max(room - 1, 0)) + across
     return left + across * (room - cells(left)) + right
 
 
-def cells(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    return sum(_width(letter) for letter in text)
-
-
-def _width(letter: str) -> int:
-    if unicodedata.combining(letter) or unicodedata.category(letter) in {"Cf", "Me", "Mn"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in {"W", "F"} else 1
-
-
 def fit(text: str, columns: int) -> str:
-    """Pad or cut a text to exactly so many columns."""
-    width = cells(text)
-    if width > columns:
+    """Pad or cut a text to exactly so many cells."""
+    taken = cells(text)
+    if taken > columns:
         mark = _ELLIPSIS if columns > 2 * len(_ELLIPSIS) else ""
-        kept = ""
-        room = columns - len(mark)
-        for letter in text:
-            if _width(letter) > room:
-                break
-            kept += letter
-            room -= _width(letter)
-        text = kept + " " * room + mark
-        width = columns
-    return text + " " * (columns - width)
+        kept = "".join(_first(clusters(text), columns - len(mark)))
+        text = kept + " " * (columns - len(mark) - cells(kept)) + mark
+        taken = columns
+    return text + " " * (columns - taken)
+
+
+def around(left: str, right: str, columns: int) -> tuple[str, str]:
+    """Cut what stands left and right of a cursor to so many cells in all.
+
+    A third of the room is kept for what follows the cursor, where so much follows.
+    """
+    room = columns - min(cells(right), columns // 3)
+    left = "".join(reversed(_first(reversed(clusters(left)), room)))
+    return left, "".join(_first(clusters(right), columns - cells(left)))
+
+
+def _first(parts: Iterable[str], columns: int) -> list[str]:
+    """Give as many as fit, from the first on."""
+    kept: list[str] = []
+    for part in parts:
+        columns -= width(part)
+        if columns < 0:
+            break
+        kept.append(part)
+    return kept
 
 
 def printable(text: str) -> str:

@@ -11,7 +11,7 @@ Map of the package::
     subscriptions   who gets which event, under which name
     speech          words to transcripts
     microphone      when the phone is told to listen
-    display         who may draw, and when; `glasses` is what the wearer sees
+    display         who may draw, and when; `glasses` is what the wearer sees, in `cells`
     hardware        models of glasses
     faults          what goes wrong, by nature and on command; `forwarder` below the level of messages
     messages        every message of the cloud, and how it reads an app's

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, cast
 
 import attrs
 import trio
 
+from .cells import cells, wrap
 from .hardware import SIMULATED_GLASSES, capabilities
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mentra_trio._wire.codec import JsonObject
 
 _COLUMNS = 48
-"""Characters in a line: 576 pixels at the 12 of an average glyph (P3 1.3)."""
+"""Cells in a line: 576 pixels at the 12 of an average glyph (P3 1.3). Hangul takes two; so do other wide characters
+here, which are narrower by a quarter on real glasses."""
 _GAP = 2
 """Spaces between two columns."""
 
@@ -138,7 +139,7 @@ class Glasses:
 
     @property
     def columns(self) -> int:
-        """How many average characters fit in a line."""
+        """How many cells fit in a line: average characters, or half as many wide ones."""
         return _COLUMNS
 
     @property
@@ -175,7 +176,7 @@ def _fit(text: str, width: int, limit: int) -> tuple[str, ...]:
         return ()
     lines: list[str] = []
     for line in text.split("\n"):
-        lines += textwrap.wrap(line, width, drop_whitespace=True) or [""]
+        lines += wrap(line, width) or [""]
     return tuple(lines[:limit])
 
 
@@ -187,5 +188,5 @@ def _side_by_side(left: str, right: str, limit: int) -> tuple[str, ...]:
     for index in range(max(len(lefts), len(rights))):
         first = lefts[index] if index < len(lefts) else ""
         second = rights[index] if index < len(rights) else ""
-        rows.append(f"{first:<{width}}{second}".rstrip())
+        rows.append(f"{first}{' ' * (width - cells(first))}{second}".rstrip())
     return tuple(rows)

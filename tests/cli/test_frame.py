@@ -1,9 +1,11 @@
 """Glasses drawn as characters."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mentra_trio.cli.frame import PLAIN, cells, draw, fit, printable
+from mentra_trio.cli.frame import PLAIN, around, draw, fit, printable
+from mentra_trio.simulator.cells import cells
 
 TEXT = st.text(max_size=30)
 
@@ -38,17 +40,40 @@ def test_more_lines_than_rows_are_cut() -> None:
     assert len(draw(["a", "b", "c"], title="", status="", columns=5, rows=2)) == 4
 
 
-def test_widths_are_those_of_a_terminal() -> None:
-    assert cells("abc") == 3
-    assert cells("日本") == 4
-    assert cells("e\u0301") == 1
-    assert cells("a\u200bb") == 2
-
-
 def test_what_would_move_the_cursor_is_replaced() -> None:
     assert printable("a\x1b[2Jb\tc\x07") == "a\ufffd[2Jb c\ufffd"
     assert printable("\u202eabc\u2028") == "\ufffdabc\ufffd"
     assert printable("half \ud800") == "half \ufffd"
+
+
+def test_a_cut_leaves_whole_characters() -> None:
+    assert fit("e\u0301" * 5, 3) == "e\u0301" * 3
+    assert fit("👨\u200d👩\u200d👧日本語", 5) == "👨\u200d👩\u200d👧日 "
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "shown"),
+    [
+        ("abc", "", ("abc", "")),
+        ("", "abc", ("", "abc")),
+        ("abcdef", "ghijkl", ("abcdef", "ghi")),
+        ("abcdefghi", "jkl", ("defghi", "jkl")),
+        ("abcdefghi", "j", ("bcdefghi", "j")),
+        ("日本語日本語", "日本", ("日本語", "日")),
+        ("", "日本語日本語", ("", "日本語日")),
+    ],
+)
+def test_a_window_keeps_both_sides_of_the_cursor(left: str, right: str, shown: tuple[str, str]) -> None:
+    assert around(left, right, 9) == shown
+
+
+@given(left=TEXT, right=TEXT, columns=st.integers(1, 30))
+def test_a_window_never_shows_more_than_there_is_room(left: str, right: str, columns: int) -> None:
+    before, after = around(left, right, columns)
+
+    assert cells(before) + cells(after) <= columns
+    assert left.endswith(before)
+    assert right.startswith(after)
 
 
 @given(
