@@ -31,6 +31,7 @@ async def serve(
     port: int,
     graceful_timeout: float,
     shutdown: Callable[[], Awaitable[None]],
+    logger: logging.Logger = _logger,
     task_status: trio.TaskStatus[tuple[str, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until `shutdown` returns, then let requests in flight finish for `graceful_timeout` seconds.
@@ -39,7 +40,7 @@ async def serve(
     not hold the stop up. Cancelling stops at once.
 
     Error handling: `ConfigError` when the address cannot be had, before anything is started. Exceptions of the
-    application are its own to answer: what escapes it ends in a log record of `mentra_trio.server`.
+    application are its own to answer: what escapes it ends in a record of `logger`, which also tells the URLs.
     """
     # Imported here: hypercorn doubles the time of `import mentra_trio`, and apps behind another server never need it.
     import hypercorn.trio  # noqa: PLC0415
@@ -54,7 +55,7 @@ async def serve(
     with _listen(host, port) as listener:
         config = BoundConfig()
         config.accesslog = None
-        config.errorlog = _logger
+        config.errorlog = logger
         config.graceful_timeout = graceful_timeout
         config.backlog = _BACKLOG
         run = partial(

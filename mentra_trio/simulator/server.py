@@ -10,6 +10,7 @@ which of its connections an ASGI request came over by the port that it used itse
 
 from __future__ import annotations
 
+import logging
 import socket
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from .engine import Cloud  # noqa: TC004 - nobody evaluates it
 
+_log = logging.getLogger("mentra_trio.simulator")
 _LOOPBACK = "127.0.0.1"
 _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 """`SO_LINGER` on, for no time: closing resets the connection."""
@@ -55,7 +57,13 @@ async def serve(
     try:
         async with trio.open_nursery() as nursery:
             serve_asgi = partial(
-                serve_http, face.asgi, host=_LOOPBACK, port=0, graceful_timeout=0.0, shutdown=trio.sleep_forever
+                serve_http,
+                face.asgi,
+                host=_LOOPBACK,
+                port=0,
+                graceful_timeout=0.0,
+                shutdown=trio.sleep_forever,
+                logger=_log,
             )
             urls: tuple[str, ...] = await nursery.start(serve_asgi)
             face.inner_port = int(urls[0].rpartition(":")[2])
