@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 
+from mentra_trio.models.device import HeadPosition, PressType
+from mentra_trio.simulator.speech import spoken_language
+
 from .words import QuoteError, Word, split
 
 if TYPE_CHECKING:
@@ -23,12 +26,24 @@ if TYPE_CHECKING:
 
 EXPECT_SECONDS = 5.0
 """How long `expect` looks unless told otherwise."""
+MAIN_BUTTON = "main"
+"""Which button `press` presses unless told otherwise."""
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _MOST_SECONDS = 86_400.0
 """A day: whoever waits longer mistyped."""
+_PRESSES = frozenset({PressType.SHORT.value, PressType.LONG.value})
+_POSITIONS = frozenset({HeadPosition.UP.value, HeadPosition.DOWN.value})
 _LEVEL = re.compile(r"[0-9]{1,2}|100")
-_OTHER_NAMES = MappingProxyType({"exit": "quit", "q": "quit", "bye": "quit", "?": "help", "speak": "say"})
+_OTHER_NAMES = MappingProxyType(
+    {"exit": "quit", "q": "quit", "bye": "quit", "?": "help", "speak": "say", "button": "press"}
+)
 """What people try first."""
+_NEAR, _ALIKE = 0.5, 0.7
+"""From which likeness on a name is what was meant: perhaps, and surely."""
+_LONGEST_HINT = 40
+"""Characters of a line that are repeated in a hint."""
+_FORM_WIDTH = 28
+"""Columns for the form of a command in the list of all; a longer one has a line of its own."""
 
 
 class CommandError(ValueError):
@@ -42,6 +57,24 @@ class Say:
     text: str
     is_final: bool = True
     """Whether the sentence is finished."""
+    language: str | None = None
+    """Such as `de-DE`; `None` for one that the app listens to."""
+
+
+@attrs.frozen
+class Press:
+    """The wearer presses a button of the glasses."""
+
+    button: str = MAIN_BUTTON
+    kind: PressType = PressType.SHORT
+    """How long."""
+
+
+@attrs.frozen
+class Head:
+    """The wearer looks up or down."""
+
+    position: HeadPosition
 
 
 @attrs.frozen
@@ -113,7 +146,7 @@ class Quit:
     """All is over."""
 
 
-Action = Say | Drop | Stop | Start | Battery | Set | Expect | Wait | Stats | Help
+Action = Say | Press | Head | Drop | Stop | Start | Battery | Set | Expect | Wait | Stats | Help
 """What is done on the stage."""
 Command = Action | Quit
 """What a line may say."""
@@ -173,7 +206,7 @@ def parse(line: str) -> Command | None:
         return None
     name = words[0].text
     if name not in USAGES:
-        raise CommandError(_unknown(name))
+        raise CommandError(_unknown(name, f"say {line.strip()}"))
     return USAGES[name].read(_Arguments(name=name, line=line, words=words[1:]))
 
 
@@ -184,34 +217,86 @@ def explain(topic: str | None = None) -> str:
         lines = [usage.form, f"  {usage.summary}"]
         lines += textwrap.wrap(usage.details, 78, initial_indent="  ", subsequent_indent="  ")
         return "\n".join(lines)
-    width = max(len(usage.form) for usage in USAGES.values())
-    lines = [f"  {usage.form:<{width}}  {usage.summary}" for usage in USAGES.values()]
+    forms: list[str] = []
+    for usage in USAGES.values():
+        form = usage.form
+        if len(form) > _FORM_WIDTH:
+            forms.append(f"  {form}")
+            form = ""
+        forms.append(f"  {form:<{_FORM_WIDTH}}  {usage.summary}")
     return "\n".join(
         [
             "You are the wearer of the glasses. You can",
-            *lines,
+            *forms,
             'Text needs quotes only where it would mean something else: say "--partial".',
             "The same lines make a script: mentra-trio dev APP --script FILE",
         ]
     )
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, spoken: str = "") -> str:
+    """Tell what might have been meant; `spoken` is the command that says the line, where it may be that."""
     lower = name.lower()
-    near = _OTHER_NAMES.get(lower) or next(iter(difflib.get_close_matches(lower, USAGES, n=1, cutoff=0.5)), None)
+    near = _OTHER_NAMES.get(lower) or next(iter(difflib.get_close_matches(lower, USAGES, n=1, cutoff=_NEAR)), None)
+    is_sure = lower in _OTHER_NAMES or near == "say" or bool(difflib.get_close_matches(lower, USAGES, cutoff=_ALIKE))
     hint = f"did you mean {near!r}? " if near else ""
+    if spoken and not is_sure:
+        whole = spoken if len(spoken) <= _LONGEST_HINT and spoken.isprintable() else "say TEXT"
+        hint += f"to speak, write: {whole}; "
     return f"there is no command {name!r}; {hint}'help' lists them all"
 
 
 def _read_say(arguments: _Arguments) -> Say:
-    words = arguments.words
-    option = words[0].text if words and not words[0].is_quoted and words[0].text.startswith("--") else None
-    if option not in {None, "--partial"}:
-        arguments.fail(f"say has no option {option}, and a text that begins like one needs quotes")
-    said = arguments.without(0 if option is None else 1).text.strip()
+    is_final, language = True, None
+    while (option := _option(arguments)) is not None:
+        name, equals, value = option.partition("=")
+        rest = arguments.without(1)
+        if option == "--partial":
+            is_final = False
+        elif name == "--language":
+            if not equals:
+                value, rest = (rest.words[0].text if rest.words else ""), rest.without(1)
+            language = _language(arguments, value)
+        else:
+            arguments.fail(f"say has no option {option}, and a text that begins like one needs quotes")
+        arguments = rest
+    said = arguments.text.strip()
     if not said:
         arguments.fail("there is nothing to say")
-    return Say(said, is_final=option is None)
+    return Say(said, is_final=is_final, language=language)
+
+
+def _option(arguments: _Arguments) -> str | None:
+    word = arguments.words[0] if arguments.words else None
+    return word.text if word is not None and not word.is_quoted and word.text.startswith("--") else None
+
+
+def _language(arguments: _Arguments, tag: str) -> str:
+    if not tag:
+        arguments.fail("--language needs a language, for example 'say --language de guten Tag'")
+    try:
+        return spoken_language(tag)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def _read_press(arguments: _Arguments) -> Press:
+    *others, last = [word.text for word in arguments.words] or [""]
+    if last in _PRESSES:
+        kind = PressType(last)
+    else:
+        kind, others = PressType.SHORT, [*others, last]
+    if len(others) > 1:
+        arguments.fail(f"one button is pressed, short or long, but there is {arguments.raw()!r}")
+    return Press(others[0] if others and others[0] else MAIN_BUTTON, kind)
+
+
+def _read_head(arguments: _Arguments) -> Head:
+    text = arguments.text
+    if text not in _POSITIONS:
+        found = f", not {text!r}" if text else ""
+        arguments.fail(f"a head goes up or down{found}, for example 'head up'")
+    return Head(HeadPosition(text))
 
 
 def _read_drop(arguments: _Arguments) -> Drop:
@@ -219,11 +304,15 @@ def _read_drop(arguments: _Arguments) -> Drop:
 
 
 def _read_wait(arguments: _Arguments) -> Wait:
+    if not arguments.words:
+        arguments.fail("for how many seconds? for example 'wait 2'")
     return Wait(_seconds(arguments))
 
 
 def _read_battery(arguments: _Arguments) -> Battery:
     text = arguments.text
+    if not text:
+        arguments.fail("which level? a whole number from 0 to 100, for example 'battery 20'")
     if not _LEVEL.fullmatch(text):
         arguments.fail(f"a battery level is a whole number from 0 to 100, not {text!r}")
     return Battery(int(text))
@@ -318,15 +407,30 @@ def _read_seconds(arguments: _Arguments, text: str) -> float:
 USAGES: Mapping[str, Usage] = MappingProxyType(
     {
         "say": Usage(
-            form="say [--partial] TEXT",
+            form="say [--partial] [--language TAG] TEXT",
             summary="speak; with --partial the sentence goes on",
             details=(
                 "Waits until the app listens to speech, at most 10 seconds. A finished sentence grows word by word, as "
                 "the recogniser hears it, and ends with a final transcript. A partial is one interim transcript; the "
-                "next say goes on with the same sentence. It is spoken in a language that the app listens to, "
-                "English where it can choose."
+                "next say goes on with the same sentence. TAG is the language that is spoken, such as de or en-GB; "
+                "unless given it is one that the app listens to, English where it can choose."
             ),
             read=_read_say,
+        ),
+        "press": Usage(
+            form="press [BUTTON] [short|long]",
+            summary="press a button of the glasses",
+            details=(
+                f"The button is {MAIN_BUTTON} and the press short unless given. Waits until the app listens to "
+                "buttons, at most 10 seconds. Real glasses name theirs as they like: Mentra Live has camera."
+            ),
+            read=_read_press,
+        ),
+        "head": Usage(
+            form="head up|down",
+            summary="look up or down",
+            details="Waits until the app listens to the head's position, at most 10 seconds.",
+            read=_read_head,
         ),
         "drop": Usage(
             form="drop [SECONDS]",
@@ -335,7 +439,7 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
                 "The socket ends without a close frame, as when a network fails, and new connections are refused for "
                 "SECONDS. Returns when the app is back and has told what it listens to. The real cloud waits 5 "
                 "seconds for the app; after that it starts the app again by webhook, and gives up 6 seconds later. "
-                "So does this one."
+                "So does this one: the app is stopped then, connections are accepted again, and the drop has failed."
             ),
             read=_read_drop,
         ),
@@ -370,7 +474,7 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             summary=f"fail unless TEXT is shown within {EXPECT_SECONDS:g} seconds",
             details=(
                 "TEXT is looked for in each line on the glasses, and in all lines joined by one space. A script ends "
-                "with exit code 1 at the first one that fails."
+                "with exit code 1 at the first command that fails."
             ),
             read=_read_expect,
         ),
@@ -385,7 +489,7 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
         "quit": Usage(
             form="quit",
             summary="end everything; so do Ctrl-D and Ctrl-C",
-            details="In a script: end it here, with exit code 0.",
+            details="In a script: end it here, with exit code 0 if nothing failed and the app did not crash.",
             read=_read_quit,
         ),
     }

@@ -15,7 +15,7 @@ import attrs
 import trio
 
 from mentra_trio._wire.codec import JsonObject
-from mentra_trio._wire.streams import AUTO
+from mentra_trio._wire.streams import AUTO, canonical_language
 
 from .agenda import Agenda, Timer
 from .faults import Quirks
@@ -300,6 +300,18 @@ class Speech:
     def _open(self, language: str) -> None:
         if language not in self._streams:
             self._streams[language] = SpeechStream(language, self._agenda, self._now, self._random, self._deliver)
+
+
+def spoken_language(tag: str) -> str:
+    """Give the cloud's form (`de-DE`) of a language that somebody speaks (`de`, `de_de`).
+
+    Raises `ValueError` for what the recogniser does not know.
+    """
+    language = canonical_language(tag)
+    if language == AUTO:
+        msg = f"nobody speaks {tag!r}; name a language, such as 'en' or 'ja'"
+        raise ValueError(msg)
+    return language
 
 
 def phrases(text: str) -> list[str]:

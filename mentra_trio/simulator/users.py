@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from mentra_trio._wire.codec import JsonObject
+from mentra_trio.models.device import HeadPosition, PressType
 
 from . import messages
 from .apps import AppSession, AppState, Stage, StartResult
@@ -110,8 +111,21 @@ class User:
         self._phone = None
 
     def phone_message(self, fields: Mapping[str, object]) -> None:
-        """Send any message of the phone, as it is: buttons, head, voice activity, notifications (P2 1.7)."""
+        """Send any message of the phone, as it is: voice activity, notifications, whatever else (P2 1.7)."""
         self._session().phone_sent(dict(fields))
+
+    def press(self, button: str = "main", kind: PressType = PressType.SHORT) -> None:
+        """Press a button of the glasses, under the name that the glasses have for it (P2 6.2.1)."""
+        self.phone_message(
+            {"type": "button_press", "buttonId": button, "pressType": kind.value, "timestamp": self._milliseconds()}
+        )
+
+    def look(self, position: HeadPosition) -> None:
+        """Look up or down (P2 6.2.2)."""
+        self.phone_message({"type": "head_position", "position": position.value, "timestamp": self._milliseconds()})
+
+    def _milliseconds(self) -> int:
+        return int(self._cloud.now().timestamp() * 1000)
 
     # --- apps
 
