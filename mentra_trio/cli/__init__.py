@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _EXIT_CODES = """\
 exit codes:
   0    all went well
-  1    the app cannot be loaded or started; the script has mistakes or failed
+  1    the app cannot be loaded or started; the script has mistakes or failed;
+       the app crashed during a script; a command from a pipe failed
   2    the command line has mistakes
   130  a script was interrupted by Ctrl-C (143: by SIGTERM)
 """
@@ -47,24 +48,34 @@ examples:
   mentra-trio dev app.py --script app.script --plain  play a script, as in CI
   printf 'say hi\\nwait 2\\n' | mentra-trio dev app.py  take commands from a pipe
 
+a script ends at the first command that fails; commands from a pipe go on, and the
+exit code tells that one failed ('--script -' reads a pipe as a script). At the
+keyboard the exit code is 0, whatever failed. Ctrl-D and Ctrl-C end it.
+
 a script holds one command a line, for example:
   expect Hello            # on the glasses, within 5 seconds
   say good morning
   expect "You said: good morning" within 2
   drop 3                  # no connection for three seconds
   say still there?
+  press long              # the button 'main'; 'help' lists all commands
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code. Mistakes in it end the program with 2."""
-    options = _parser().parse_args(arguments)
+    parser, dev_parser = _parsers()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # `parse_args` would show the usage of the whole program.
+        dev_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     from . import dev  # noqa: PLC0415 - the app's side of the package takes its time
 
     return dev.run(dev.Options(app=options.app, script=options.script, plain=options.plain, verbosity=options.verbose))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The program's own, and that of `dev`."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="mentra-trio",
@@ -89,4 +100,4 @@ def _parser() -> argparse.ArgumentParser:
     dev.add_argument(
         "-v", "--verbose", action="count", default=0, help="log what the SDK does; twice: every message type"
     )
-    return parser
+    return parser, dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -40,12 +41,22 @@ class Act(Protocol):
         """Give the exit code of a play that a signal ended."""
         ...
 
+    @property
+    def is_test(self) -> bool:
+        """Whether nobody watches, so that the exit code has to tell of a crash."""
+        ...
+
 
 @attrs.frozen
 class ScriptAct:
     """The app is started, and a script played to its end or to its first failure."""
 
     _steps: Sequence[Step]
+
+    @property
+    def is_test(self) -> bool:
+        """Somebody wants to know whether the app works."""
+        return True
 
     async def play(self, player: Player, console: Console) -> int:
         """Print each failure with file and line number. A `quit` ends the script early."""
@@ -92,7 +103,10 @@ async def read_stdin() -> bytes:
 
 @attrs.frozen
 class Conversation:
-    """The app is started, and commands are taken from stdin one after another. None of them ends it, except `quit`."""
+    """The app is started, and commands are taken from stdin one after another. None of them ends it, except `quit`.
+
+    A developer at the keyboard has seen what failed; where commands come from a pipe, the exit code tells.
+    """
 
     _typing: Typing
     _live: LiveConsole | None = None
@@ -101,21 +115,25 @@ class Conversation:
     """What is told first."""
     read: Callable[[], Awaitable[bytes]] = read_stdin
     """Gives what was typed since the last time; nothing at the end."""
+    is_test: bool = attrs.field(default=False, kw_only=True)
+    """Whether commands come from a pipe."""
 
     async def play(self, player: Player, console: Console) -> int:
         """Take lines until `quit` or the end of stdin."""
         if self._greeting:
             console.tell(self._greeting)
-        await _obey(Start(), player, console)
+        has_failed = not await _obey(Start(), player, console)
         send, receive = trio.open_memory_channel[str](_TYPED_AHEAD)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, send, nursery.cancel_scope)
             async with receive:
                 async for line in receive:
-                    if not await self._answer(line, player, console):
+                    answer = await self._answer(line, player, console)
+                    if answer is _Answer.GOODBYE:
                         break
+                    has_failed = has_failed or answer is _Answer.FAILED
             nursery.cancel_scope.cancel(reason="the conversation is over")
-        return SUCCESS
+        return FAILURE if has_failed and self.is_test else SUCCESS
 
     def interrupted(self, signum: int) -> int:
         """Ctrl-C is one of the ways to say goodbye."""
@@ -132,8 +150,8 @@ class Conversation:
             scope.cancel(reason="the end was typed")
         await trio.lowlevel.checkpoint()
 
-    async def _answer(self, line: str, player: Player, console: Console) -> bool:
-        """Do what a line says; return whether to go on."""
+    async def _answer(self, line: str, player: Player, console: Console) -> _Answer:
+        """Do what a line says."""
         await trio.lowlevel.checkpoint()
         if line.strip():
             console.echo(line.strip())
@@ -141,12 +159,20 @@ class Conversation:
             command = parse(line)
         except CommandError as error:
             console.fail(str(error))
-            return True
+            return _Answer.FAILED
         if isinstance(command, Quit):
-            return False
-        if command is not None:
-            await _obey(command, player, console)
-        return True
+            return _Answer.GOODBYE
+        if command is None or await _obey(command, player, console):
+            return _Answer.DONE
+        return _Answer.FAILED
+
+
+class _Answer(enum.Enum):
+    """What came of a line."""
+
+    DONE = enum.auto()
+    FAILED = enum.auto()
+    GOODBYE = enum.auto()
 
 
 async def _obey(command: Action, player: Player, console: Console, *, place: str = "") -> bool:

@@ -32,15 +32,17 @@ from .commands import USAGES
 from .console import PlainConsole, can_draw, prepare
 from .editor import Editor, LineSplitter
 from .live import LiveConsole, captured, typing_mode
-from .loading import AppError, load_app
+from .loading import AppError, AppName, load_app
 from .logs import logging_to
 from .player import Player
 from .script import ScriptError, read_script
+from .tracebacks import name_error
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from types import FrameType
 
+    from mentra_trio.models.session import HandlerCrash
     from mentra_trio.server import MiniAppServer
 
     from .acts import Act
@@ -70,7 +72,7 @@ def run(options: Options) -> int:
     """Do all that was asked for; return the exit code."""
     prepare(sys.stdout, sys.stderr)
     try:
-        steps = None if options.script is None else _read_script(options.script)
+        steps = None if options.script is None else _read_script(options.script, options.app)
     except ScriptError as error:
         print(error, file=sys.stderr)
         return FAILURE
@@ -85,7 +87,11 @@ def run(options: Options) -> int:
             return SIGNALLED + signal.SIGINT
 
 
-def _read_script(path: str) -> Sequence[Step]:
+def _read_script(path: str, app: str) -> Sequence[Step]:
+    if path.endswith(".py"):
+        is_swapped = not AppName.parse(app).is_file and Path(app).is_file()
+        hint = f"; the other way round? mentra-trio dev {path} --script {app}" if is_swapped else ""
+        raise ScriptError(f"{path} is a Python file, not a script with commands{hint}")
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
@@ -98,8 +104,9 @@ def _set_up(stack: ExitStack, options: Options, steps: Sequence[Step] | None) ->
     is_drawn = not options.plain and can_draw(sys.stdout) and (steps is not None or sys.stdin.isatty())
     if not is_drawn:
         # What is typed at a terminal stands there already.
-        plain = PlainConsole(sys.stdout, sys.stderr, echoes=steps is not None or not sys.stdin.isatty())
-        return plain, Conversation(LineSplitter()) if steps is None else ScriptAct(steps)
+        is_typed = steps is None and sys.stdin.isatty()
+        plain = PlainConsole(sys.stdout, sys.stderr, echoes=not is_typed)
+        return plain, Conversation(LineSplitter(), is_test=not is_typed) if steps is None else ScriptAct(steps)
     terminal = sys.stdout
     editor = Editor([*USAGES]) if steps is None else None
     restore = stack.enter_context(typing_mode(sys.stdin))
@@ -126,6 +133,13 @@ async def perform(name: str, console: Console, act: Act) -> int:
         await trio.lowlevel.checkpoint()
         return FAILURE
     code = FAILURE
+    player: Player | None = None
+
+    def tell_crash(crash: HandlerCrash) -> None:
+        told = "" if player is None else player.crashed(crash)
+        if told:
+            console.fail(told)
+
     cloud = Cloud(webhooks=HttpWebhooks(), now=lambda: datetime.now(UTC))
     scope = trio.CancelScope()
     with _signals(scope, console) as caught:
@@ -133,7 +147,7 @@ async def perform(name: str, console: Console, act: Act) -> int:
             await outer.start(serve, cloud)
             async with trio.open_nursery() as inner:
                 try:
-                    urls = await inner.start(partial(app.serve, host=_LOOPBACK, port=0, dev=True))
+                    urls = await inner.start(partial(app.serve, host=_LOOPBACK, port=0, dev=True, on_crash=tell_crash))
                 except ConfigError as error:
                     print(f"{name}: {error}", file=sys.stderr)
                 else:
@@ -143,7 +157,19 @@ async def perform(name: str, console: Console, act: Act) -> int:
                     console.finish()
                 inner.cancel_scope.cancel(reason="the act is over")
             outer.cancel_scope.cancel(reason="the act is over")
-    return act.interrupted(caught[0]) if caught else code
+    if caught:
+        return act.interrupted(caught[0])
+    if act.is_test and player is not None and player.crashes:
+        # Only here, because an app may crash in its clean-up too.
+        console.fail(_tell_crashes(player.crashes))
+        return FAILURE
+    return code
+
+
+def _tell_crashes(crashes: Sequence[HandlerCrash]) -> str:
+    """Name what was raised first, in one line. The tracebacks were logged."""
+    often = "the app crashed" if len(crashes) == 1 else f"the app crashed {len(crashes)} times; first"
+    return f"{often}: {name_error(crashes[0].error)}"
 
 
 async def _cast(cloud: Cloud, app: MiniAppServer, url: str) -> Player:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mentra_trio.simulator.cells import clusters
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,6 +34,8 @@ _CONTROLS = {
     "\x17": "kill_word",
     "\x7f": "backspace",
 }
+_JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+"""Parts of emoji, and of words in some scripts, that Python does not count as printable."""
 _MOST_HISTORY = 500
 """Lines that are remembered: more than anybody goes back."""
 
@@ -75,7 +79,7 @@ class Editor:
                 self._complete()
             elif letter in _CONTROLS:
                 self._act(_CONTROLS[letter])
-            elif letter.isprintable():
+            elif letter.isprintable() or letter in _JOINERS:
                 self._insert(letter)
         return lines
 
@@ -101,12 +105,12 @@ class Editor:
         actions: dict[str, Callable[[], None]] = {
             "home": lambda: self._move(0),
             "end": lambda: self._move(len(self.text)),
-            "left": lambda: self._move(self.cursor - 1),
-            "right": lambda: self._move(self.cursor + 1),
+            "left": lambda: self._move(self.cursor - self._reach_left()),
+            "right": lambda: self._move(self.cursor + self._reach_right()),
             "up": lambda: self._recall(self._age + 1),
             "down": lambda: self._recall(self._age - 1),
-            "backspace": lambda: self._remove(self.cursor - 1, self.cursor),
-            "delete": lambda: self._remove(self.cursor, self.cursor + 1),
+            "backspace": lambda: self._remove(self.cursor - self._reach_left(), self.cursor),
+            "delete": lambda: self._remove(self.cursor, self.cursor + self._reach_right()),
             "kill_start": lambda: self._remove(0, self.cursor),
             "kill_rest": lambda: self._remove(self.cursor, len(self.text)),
             "kill_word": lambda: self._remove(self._word_start(), self.cursor),
@@ -122,9 +126,15 @@ class Editor:
         self.cursor = min(max(position, 0), len(self.text))
 
     def _remove(self, start: int, end: int) -> None:
-        if start >= 0:
-            self.text = self.text[:start] + self.text[end:]
-            self.cursor = start
+        self.text = self.text[:start] + self.text[end:]
+        self.cursor = start
+
+    def _reach_left(self) -> int:
+        """Count what the cursor steps over to the left: a letter with its accents is one."""
+        return len((clusters(self._left()) or [""])[-1])
+
+    def _reach_right(self) -> int:
+        return len((clusters(self.text[self.cursor :]) or [""])[0])
 
     def _word_start(self) -> int:
         return len(self.text[: self.cursor].rstrip().rpartition(" ")[0] + " ") if " " in self._left().rstrip() else 0

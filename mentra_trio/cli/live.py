@@ -22,9 +22,12 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 import attrs
+
+from mentra_trio.simulator.cells import cells
 
 from . import frame
 from .console import write
@@ -42,7 +45,12 @@ _RIGHT = "\x1b[{}C"
 _ERASE_LINE = "\x1b[K"
 _ERASE_BELOW = "\x1b[J"
 _CLEAR = "\x1b[2J\x1b[H"
+_NO_WRAP = "\x1b[?7l"
+_WRAP = "\x1b[?7h"
+_SAVE_CURSOR = "\x1b7"
+_RESTORE_CURSOR = "\x1b8"
 _FALLBACK_SIZE = (80, 24)
+_NOTHING = "(nothing on the glasses)"
 
 
 @attrs.define(eq=False)
@@ -54,8 +62,10 @@ class LiveConsole:
     """What is being typed; `None` where nobody types."""
     _restore: Callable[[], None] = lambda: None
     """Undoes `typing_mode`."""
-    get_size: Callable[[], tuple[int, int]] = lambda: shutil.get_terminal_size(_FALLBACK_SIZE)
-    """Columns and rows of the terminal."""
+    get_size: Callable[[], tuple[int, int]] = attrs.field(
+        default=attrs.Factory(lambda self: partial(_size_of, self._out), takes_self=True)
+    )
+    """Gives columns and rows of the terminal."""
     _player: Player | None = attrs.field(default=None, init=False)
     _drawn: list[str] = attrs.field(factory=list[str], init=False)
     """What stands at the bottom; the cursor is in its last line."""
@@ -112,7 +122,7 @@ class LiveConsole:
             return [""]
         glasses = player.glasses
         lines = frame.draw(
-            glasses.lines,
+            glasses.lines if any(glasses.lines) else (_NOTHING,),
             title=player.package_name,
             status=player.status,
             columns=max(min(glasses.columns, columns - 5), 1),
@@ -132,24 +142,33 @@ class LiveConsole:
         self._drawn, self._drawn_at = self._bottom(*size), size
         *shown, _ = self._drawn
         above = _ERASE_BELOW + above if above else ""
-        drawn = "".join(f"{line}{_ERASE_LINE}\n" for line in shown)
-        write(self._out, start + above + drawn + self._prompt(size[0]))
+        drawn = "".join(f"{_hem(line)}\n" for line in shown)
+        bottom = drawn + self._prompt(size[0])
+        # A terminal that takes a text for longer than it was measured must not break a line of the frame.
+        write(self._out, start + above + (f"{_NO_WRAP}{bottom}{_WRAP}" if shown else bottom))
 
     def _prompt(self, columns: int) -> str:
         """The prompt with as much around the cursor as fits, and the cursor in place."""
         editor = self._editor
         if editor is None or self._player is None:
             return _ERASE_BELOW
-        room = max(columns - len(_PROMPT) - 1, 1)
         text = frame.printable(editor.text)
-        start = 0
-        while frame.cells(text[start : editor.cursor]) > room:
-            start += 1
-        shown = text[start:]
-        while frame.cells(shown) > room:
-            shown = shown[:-1]
-        column = len(_PROMPT) + frame.cells(text[start : editor.cursor])
-        return f"{_PROMPT}{shown}{_ERASE_BELOW}\r{_RIGHT.format(column)}"
+        left, right = frame.around(text[: editor.cursor], text[editor.cursor :], max(columns - len(_PROMPT) - 1, 1))
+        # The terminal itself remembers where the cursor is: it may measure the text in another way.
+        return f"{_PROMPT}{left}{_SAVE_CURSOR}{right}{_ERASE_BELOW}{_RESTORE_CURSOR}"
+
+
+def _hem(line: str) -> str:
+    """Put the right border of a frame where it belongs, also when a terminal measures the text in another way."""
+    return f"{line[:-1]}{_ERASE_LINE}\r{_RIGHT.format(cells(line) - 1)}{line[-1]}{_ERASE_LINE}"
+
+
+def _size_of(terminal: TextIO) -> tuple[int, int]:
+    """Ask the terminal, not the environment first: `COLUMNS` tells how large another one was, once."""
+    try:
+        return os.get_terminal_size(terminal.fileno())
+    except OSError:
+        return shutil.get_terminal_size(_FALLBACK_SIZE)
 
 
 class _Above(io.RawIOBase):

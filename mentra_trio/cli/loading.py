@@ -94,6 +94,12 @@ def _import_file(text: str) -> ModuleType:
 
 
 def _import_module(name: str) -> ModuleType:
+    if Path(name).is_file():
+        raise AppError(
+            f"{name} is not a Python file; what plays a script is: mentra-trio dev APP.py --script {name}"
+            if name.endswith((".script", ".txt"))
+            else f"{name} is not a Python file: its name does not end in .py"
+        )
     if not all(part.isidentifier() for part in name.split(".")):
         raise AppError(f"{name} is neither a file that ends in .py nor the name of a module")
     sys.path.insert(0, str(Path.cwd()))

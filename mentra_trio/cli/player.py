@@ -6,20 +6,23 @@ sockets.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, assert_never, cast
 
 import attrs
 import trio
 
+from mentra_trio.models.session import HandlerCrash
 from mentra_trio.server import MiniAppServer
 from mentra_trio.simulator import AppState, Cloud, Stage, User
 
-from .commands import Action, Battery, Drop, Expect, Help, Say, Set, Start, Stats, Stop, Wait, explain
+from .commands import Action, Battery, Drop, Expect, Head, Help, Press, Say, Set, Start, Stats, Stop, Wait, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mentra_trio.simulator import AppSession, Glasses, Screen
+    from mentra_trio.simulator.speech import SpeechStream
 
 LISTEN_SECONDS = 10.0
 """How long `say` waits for the app to listen."""
@@ -56,6 +59,21 @@ _START_FAULTS = {
 }
 
 
+@attrs.frozen
+class _Sense:
+    """What an app may listen to."""
+
+    stream: str
+    """Name of the stream on the wire."""
+    name: str
+    block: str
+    """How an app listens."""
+
+
+_BUTTONS = _Sense("button_press", "buttons", "session.device.buttons.stream() as presses")
+_HEAD = _Sense("head_position", "the head's position", "session.device.head.stream() as moves")
+
+
 class CommandFailedError(Exception):
     """A command could not do what it should. The text is one sentence for the developer."""
 
@@ -67,6 +85,10 @@ class Player:
     _cloud: Cloud
     _user: User
     _app: MiniAppServer
+    crashes: list[HandlerCrash] = attrs.field(factory=list[HandlerCrash], init=False)
+    """Each time that a handler raised."""
+    _given_up: HandlerCrash | None = attrs.field(default=None, init=False)
+    """The crash that ended the app; `None` once it was started again."""
 
     @property
     def glasses(self) -> Glasses:
@@ -100,17 +122,39 @@ class Player:
         session = self.session
         if session is not None and session.state is AppState.RUNNING and not session.is_attached:
             return "connecting"
+        if self._given_up is not None and self._state is AppState.DORMANT:
+            return "crashed"
         return _LINKS[self._state]
 
     @property
     def _state(self) -> AppState | None:
         return self._user.state_of(self.package_name)
 
+    def crashed(self, crash: HandlerCrash) -> str:
+        """Note that a handler raised; return what there is to tell besides the log record."""
+        self.crashes.append(crash)
+        if crash.is_last:
+            self._given_up = crash
+            return self._remedy
+        return ""
+
+    @property
+    def _absence(self) -> str:
+        """Why the app does not run."""
+        if self._given_up is None:
+            return "the app does not run"
+        return f"the app crashed {_times(self._given_up.count)} and was given up"
+
+    @property
+    def _remedy(self) -> str:
+        """The same, and what helps."""
+        return f"{self._absence}; 'start' starts it{' again' if self._given_up else ''}"
+
     async def wait_status(self, known: str) -> None:
         """Wait until `status` is another. Cancelling loses nothing."""
         await self._cloud.wait_until(lambda: self.status != known)
 
-    async def play(self, command: Action) -> str:
+    async def play(self, command: Action) -> str:  # noqa: PLR0912 - one branch for each command
         """Do it, return when it has taken effect, with what there is to tell; empty when that is nothing.
 
         Cancelling stops the waiting: what was asked of the cloud goes on.
@@ -121,6 +165,10 @@ class Player:
         match command:
             case Say():
                 return await self._say(command)
+            case Press(button, kind):
+                return await self._move(_BUTTONS, partial(self._user.press, button, kind))
+            case Head(position):
+                return await self._move(_HEAD, partial(self._user.look, position))
             case Drop(seconds):
                 return await self._drop(seconds)
             case Stop():
@@ -148,7 +196,7 @@ class Player:
     async def _say(self, say: Say) -> str:
         reached = await self._user.say(
             say.text,
-            language=await self._wait_listening(),
+            language=await self._wait_listening(say.language),
             final=say.is_final,
             interims=None if say.is_final else (say.text,),
         )
@@ -165,30 +213,54 @@ class Player:
                 await session.connection.wait_read()
         await trio.lowlevel.checkpoint()
 
-    async def _wait_listening(self) -> str:
-        """Wait until the app listens to speech; return a language that it understands, English where it can."""
-        self._require_running()
-        with trio.move_on_after(LISTEN_SECONDS):
-            await self._cloud.wait_until(lambda: not self.is_running or self._language is not None)
-        self._require_running()
-        language = self._language
-        if language is None:
-            raise CommandFailedError(
-                f"the app did not listen to speech for {LISTEN_SECONDS:g} s; it does so inside "
-                "'async with session.transcription.stream() as speech:'"
-            )
-        return language
+    async def _wait_listening(self, language: str | None) -> str:
+        """Wait until the app listens to speech; return what to speak, unless given English where the app hears it."""
+        await self._wait_for_app(lambda: self._language(language) is not None)
+        spoken = self._language(language)
+        if spoken is None:
+            raise CommandFailedError(self._deafness(language))
+        return spoken
+
+    def _language(self, wanted: str | None) -> str | None:
+        """What to speak; `None` while the app does not listen, or its socket is not ready: words would be lost."""
+        if self.session is None or not self.session.is_ready:
+            return None
+        streams = self._speech_streams
+        if any(stream.hears(wanted or _ENGLISH) for stream in streams):
+            return wanted or _ENGLISH
+        return streams[0].language if streams and wanted is None else None
 
     @property
-    def _language(self) -> str | None:
-        """What to speak; `None` while the app does not listen, or its socket is not ready: words would be lost."""
+    def _speech_streams(self) -> Sequence[SpeechStream]:
         wearer = self._cloud.session(self._user.user_id)
-        if wearer is None or self.session is None or not self.session.is_ready:
-            return None
-        streams = wearer.speech.streams
-        if any(stream.hears(_ENGLISH) for stream in streams):
-            return _ENGLISH
-        return streams[0].language if streams else None
+        return () if wearer is None else wearer.speech.streams
+
+    def _deafness(self, language: str | None) -> str:
+        heard = ", ".join(stream.language for stream in self._speech_streams)
+        if language is None or not heard:
+            return _not_listening("speech", "session.transcription.stream() as speech")
+        return f"the app did not listen to {language} for {LISTEN_SECONDS:g} s; it listens to {heard}"
+
+    async def _wait_for_app(self, is_ready: Callable[[], bool]) -> None:
+        """Wait until the app is ready for what is to come, for a while. Raises `CommandFailedError` if it is down."""
+        self._require_running()
+        with trio.move_on_after(LISTEN_SECONDS):
+            await self._cloud.wait_until(lambda: not self.is_running or is_ready())
+        self._require_running()
+
+    # --- buttons and the head
+
+    async def _move(self, sense: _Sense, act: Callable[[], None]) -> str:
+        def is_felt() -> bool:
+            session = self.session
+            return session is not None and session.is_ready and session.subscriptions.matches(sense.stream)
+
+        await self._wait_for_app(is_felt)
+        if not is_felt():
+            raise CommandFailedError(_not_listening(sense.name, sense.block))
+        act()
+        await self._wait_read()
+        return ""
 
     # --- the connection
 
@@ -209,9 +281,13 @@ class Player:
         with trio.move_on_after(seconds + RETURN_SECONDS):
             await self._cloud.wait_until(lambda: is_back() or not self.is_running)
         if not self.is_running:
+            # Else the start that has to follow fails too, for as long as connects are refused.
+            self._cloud.refuse_connects(0)
             raise CommandFailedError(
-                "the app did not come back in time: the cloud started it again after 5 s without it, and gave up 6 s "
-                "later"
+                "the app did not come back in time: the cloud started it again after 5 s without it, gave up 6 s "
+                "later and stopped it; connections are accepted again, and 'start' starts it"
+                if self._given_up is None
+                else self._remedy
             )
         if not is_back():
             raise CommandFailedError(f"the app was not back {RETURN_SECONDS:g} s after connects were taken again")
@@ -223,6 +299,7 @@ class Player:
         await trio.lowlevel.checkpoint()
         if self._state is AppState.RUNNING:
             return "the app runs already"
+        self._given_up = None
         result = await self._user.start(self.package_name)
         if not result.succeeded:
             stage = result.failed_at or Stage.UNKNOWN_APP
@@ -235,7 +312,7 @@ class Player:
             # The cloud ignores a stop while it waits for a lost connection.
             await self._cloud.wait_until(lambda: self._state not in _ON_ITS_WAY)
         if not self.is_running:
-            return "the app does not run"
+            return self._absence
         is_stopped = False
         with trio.move_on_after(STOP_SECONDS):
             is_stopped = await self._user.stop(self.package_name)
@@ -245,7 +322,7 @@ class Player:
 
     def _require_running(self) -> None:
         if not self.is_running:
-            raise CommandFailedError("the app does not run; 'start' starts it")
+            raise CommandFailedError(self._remedy)
 
     # --- glasses
 
@@ -274,7 +351,7 @@ class Player:
 
     def _fail_expectation(self, text: str, seconds: float) -> NoReturn:
         message = f"expected {text!r} within {seconds:g} s; the glasses show {describe(self._user.glasses.lines)}"
-        raise CommandFailedError(message if self.is_running else f"{message}, and the app does not run")
+        raise CommandFailedError(message if self.is_running else f"{message}, and {self._absence}")
 
     def _stats(self) -> str:
         session = self._app.session_for(self._user.user_id)
@@ -284,6 +361,14 @@ class Player:
             lines.append("what a correct app never does:")
             lines += [f"  {violation}" for violation in violations]
         return "\n".join(lines)
+
+
+def _not_listening(what: str, block: str) -> str:
+    return f"the app did not listen to {what} for {LISTEN_SECONDS:g} s; it does so inside 'async with {block}:'"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def shows(screen: Screen, text: str) -> bool:

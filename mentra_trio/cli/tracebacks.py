@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
+from typing import cast
 
 from mentra_trio.errors import MentraError
 
 _PACKAGE = Path(__file__).parent.parent
 """The SDK itself."""
+_LIBRARIES = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+"""Where Python and what was installed lie."""
 
 
 def format_error(error: BaseException) -> str:
@@ -20,6 +24,26 @@ def format_error(error: BaseException) -> str:
     whole = traceback.TracebackException.from_exception(error)
     _trim(whole, is_on_purpose=isinstance(error, MentraError), is_unread=isinstance(error, SyntaxError))
     return "".join(whole.format()).rstrip()
+
+
+def name_error(error: BaseException) -> str:
+    """Name an error in one line, with the place in the developer's code; of a group all that it is made of."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)  # its type parameter is lost to `isinstance`
+        return " | ".join(name_error(part) for part in group.exceptions)
+    told = "".join(traceback.format_exception_only(error)).strip().partition("\n")[0]
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in _own_frames(error)]
+    return f"{told} ({places[-1]})" if places else told
+
+
+def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Give the frames of the developer's code, without those of libraries."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if not _is_foreign(frame.filename) and not _is_library(frame.filename)]
+
+
+def _is_library(filename: str) -> bool:
+    return any(folder in Path(filename).parents for folder in _LIBRARIES)
 
 
 def _trim(told: traceback.TracebackException, *, is_on_purpose: bool = False, is_unread: bool = False) -> None:

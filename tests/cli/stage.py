@@ -8,6 +8,7 @@ import attrs
 from mentra_trio import MentraSession, MiniAppServer
 from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.cli.player import Player
+from mentra_trio.models.session import HandlerCrash
 from mentra_trio.simulator import AsgiWebhooks, Cloud, Glasses, InstalledApp, Mode, User, dial_by_host
 from mentra_trio.simulator.hardware import SIMULATED_GLASSES
 
@@ -49,6 +50,12 @@ class Stage:
     cloud: Cloud
     user: User
     player: Player
+    news: list[str] = attrs.field(factory=list[str])
+    """What there is to tell of crashes."""
+
+    def crashed(self, crash: HandlerCrash) -> None:
+        """Take a crash as `mentra-trio dev` does."""
+        self.news.append(self.player.crashed(crash))
 
     @property
     def glasses(self) -> Glasses:
@@ -65,9 +72,11 @@ async def open_stage(app: MiniAppServer) -> AsyncGenerator[Stage, None]:
     """Run an app against a cloud that reports what a correct app never does. The app is not started."""
     cloud = Cloud(mode=Mode.STRICT, webhooks=AsgiWebhooks({PUBLIC_URL: app.asgi}))
     connector = WebSocketConnector(dial_by_host(cloud))
-    async with cloud.running(), app.running(connector=connector):
-        config = app.config
+    config = app.config
+    async with cloud.running():
         cloud.install(InstalledApp(package_name=config.package_name, api_key=config.api_key, public_url=PUBLIC_URL))
         user = cloud.user(WEARER, model=SIMULATED_GLASSES)
-        await user.connect()
-        yield Stage(cloud, user, Player(cloud, user, app))
+        stage = Stage(cloud, user, Player(cloud, user, app))
+        async with app.running(connector=connector, on_crash=stage.crashed):
+            await user.connect()
+            yield stage

@@ -132,12 +132,44 @@ async def test_what_an_app_shows_cannot_move_the_cursor(autojump_clock: MockCloc
     assert "| Heard: \ufffd[2Jboo" in output.lines
 
 
-async def converse(*chunks: bytes | float, echoes: bool = True) -> tuple[Echo, Output]:
+async def converse(
+    *chunks: bytes | float, echoes: bool = True, is_test: bool = False, code: int = 0
+) -> tuple[Echo, Output]:
     echo, output = Echo(), Output()
     async with open_stage(echo.app) as stage:
-        conversation = Conversation(LineSplitter(), read=typed(*chunks))
-        assert await perform(stage, conversation, output, echoes=echoes) == 0
+        conversation = Conversation(LineSplitter(), read=typed(*chunks), is_test=is_test)
+        assert await perform(stage, conversation, output, echoes=echoes) == code
     return echo, output
+
+
+@pytest.mark.parametrize(
+    ("commands", "code"),
+    [
+        (b"expect Hello\nsay one\n# a comment\n\nhelp\nexpect one\n", 0),
+        (b"say one", 0),
+        (b"quit\nsya hi\n", 0),
+        (b"", 0),
+        (b"sya hi\nsay one\n", 1),
+        (b"expect Bye within 0\nsay one\n", 1),
+        (b"stop\nsay nobody\nstart\nsay one\n", 1),
+        (b"say one\nbattery\nquit\n", 1),
+    ],
+)
+async def test_where_nobody_watches_the_exit_code_tells_of_failures_and_the_rest_is_done_all_the_same(
+    autojump_clock: MockClock, commands: bytes, code: int
+) -> None:
+    echo, output = await converse(commands, is_test=True, code=code)
+
+    assert echo.heard == ["one"] * (b"\nsay one" in b"\n" + commands)
+    assert len(output.failures) == code
+
+
+async def test_a_pipe_to_an_app_that_does_not_start_fails(autojump_clock: MockClock) -> None:
+    echo, output = Echo(), Output()
+    async with open_stage(echo.app) as stage:
+        stage.cloud.store.apps.clear()
+
+        assert await perform(stage, Conversation(LineSplitter(), read=typed(), is_test=True), output) == 1
 
 
 async def test_a_conversation_goes_on_after_mistakes_and_failures(autojump_clock: MockClock) -> None:

@@ -46,7 +46,7 @@ ECHO = """
                 await session.display.show_text_wall(f"Heard: {line.text}, in run {runs}")
 """
 BLOCKING = """
-    import time
+    import signal
     from mentra_trio import MentraSession, MiniAppServer
 
     app = MiniAppServer()
@@ -55,7 +55,7 @@ BLOCKING = """
     async def block(session: MentraSession) -> None:
         print("blocked", flush=True)
         while True:
-            time.sleep(0.1)
+            signal.pause()
 """
 
 
@@ -89,13 +89,25 @@ def test_help_tells_the_exit_codes_in_eighty_columns(
     assert max(map(len, text.splitlines())) <= 82
 
 
-@pytest.mark.parametrize("arguments", [[], ["dev"], ["dve", "app.py"], ["dev", "app.py", "--scirpt", "x"]])
-def test_a_wrong_command_line_ends_with_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        ([], "usage: mentra-trio [-h]"),
+        (["--loud"], "usage: mentra-trio [-h]"),
+        (["dve", "app.py"], "usage: mentra-trio [-h]"),
+        (["dev"], "usage: mentra-trio dev [-h]"),
+        (["dev", "app.py", "--scirpt", "x"], "usage: mentra-trio dev [-h]"),
+        (["dev", "app.py", "more"], "usage: mentra-trio dev [-h]"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2_and_the_usage_that_helps(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], usage: str
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
 
     assert caught.value.code == 2
-    assert "usage: mentra-trio" in capsys.readouterr().err
+    assert usage in capsys.readouterr().err
 
 
 def test_an_app_that_cannot_be_loaded_ends_with_1(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,6 +128,28 @@ def test_a_script_is_read_before_anything_runs(clean_process: Path, capsys: pyte
 def test_a_script_that_cannot_be_read_is_told(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(Options(app="app.py", script="nowhere.script")) == 1
     assert capsys.readouterr().err == "the script nowhere.script cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["a.script", "--script", "app.py"], "the other way round? mentra-trio dev app.py --script a.script"),
+        (["app.py", "--script", "app.py"], "app.py is a Python file, not a script with commands"),
+        (
+            ["a.script"],
+            "a.script is not a Python file; what plays a script is: mentra-trio dev APP.py --script a.script",
+        ),
+        (["app"], "app is not a Python file: its name does not end in .py"),
+    ],
+)
+def test_files_in_the_wrong_place_are_told(
+    clean_process: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    for name in ("app.py", "a.script", "app"):
+        write(clean_process, name, "")
+
+    assert main(["dev", *arguments]) == 1
+    assert capsys.readouterr().err.endswith(f"{told}\n")
 
 
 def test_an_app_without_a_handler_is_told(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,6 +215,10 @@ class Look:
     def interrupted(self, signum: int) -> int:
         return signum
 
+    @property
+    def is_test(self) -> bool:
+        return True
+
 
 @pytest.mark.sockets
 async def test_everything_is_on_loopback_whatever_the_app_says(
@@ -238,17 +276,41 @@ def test_commands_come_from_a_pipe_and_an_error_of_the_handler_is_shown_in_betwe
     app = write(tmp_path, "app.py", ECHO)
     done = call(tmp_path, f"{app}:app", stdin="say boom\nexpect nothing within 0\nsay again\nexpect again, in run 2")
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     assert "| Heard: again, in run 2" in done.stdout.splitlines()
     assert "expected 'nothing' within 0 s" in done.stderr
     assert re.search(
-        r"ERROR mentra_trio\.session: \[\w+\] the session handler raised\n"
+        r"ERROR mentra_trio\.session: \[\w+\] the session handler raised; restarting in 0\.5 s \(1 of 3\)\n"
         r"Traceback \(most recent call last\):\n"
         r'  File ".*app\.py", line 17, in echo\n'
         r"    raise ValueError\(.*\)\n"
         r"ValueError: the handler failed\n",
         done.stderr,
     )
+    assert done.stderr.endswith("\nthe app crashed: ValueError: the handler failed (app.py:17)\n")
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+@pytest.mark.parametrize(("commands", "code"), [("say hi\nexpect Heard: hi\n", 0), ("sya hi\nsay hi\n", 1)])
+def test_the_exit_code_tells_whether_all_commands_of_a_pipe_went_well(tmp_path: Path, commands: str, code: int) -> None:
+    done = call(tmp_path, write(tmp_path, "app.py", ECHO), stdin=commands)
+
+    assert done.returncode == code
+    assert "heard hi" in done.stdout.splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_a_script_fails_when_the_app_crashed_although_it_was_restarted(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", ECHO)
+    write(tmp_path, "a.script", "say boom\nsay boom\nsay again\nexpect again, in run 3\n")
+    done = call(tmp_path, app, "--script", "a.script")
+
+    assert done.returncode == 1
+    assert "> expect again, in run 3" in done.stdout.splitlines()
+    assert done.stderr.count("Traceback") == 2
+    assert done.stderr.splitlines()[-1] == "the app crashed 2 times; first: ValueError: the handler failed (app.py:17)"
 
 
 @contextmanager

@@ -15,27 +15,44 @@ from trio.testing import MockClock
 
 from mentra_trio.cli.commands import parse
 from mentra_trio.cli.editor import Editor
-from mentra_trio.cli.frame import cells
 from mentra_trio.cli.live import LiveConsole, captured, typing_mode
+from mentra_trio.simulator.cells import cells, is_weightless
 from tests.cli.stage import PACKAGE, Echo, Stage, open_stage
 
-_SEQUENCE = re.compile(r"\x1b\[2J\x1b\[H|\x1b\[(?P<count>[0-9]*)(?P<code>[A-Z])|(?P<letter>.)", re.DOTALL)
+_SEQUENCE = re.compile(
+    r"\x1b\[2J\x1b\[H|\x1b(?P<mark>[78]|\[\?7[lh])|\x1b\[(?P<count>[0-9]*)(?P<code>[A-Z])|(?P<letter>.)", re.DOTALL
+)
 
 show = print
 """What apps call. Here it is what is tested."""
 
 
-def render(text: str, *, columns: int = 80) -> tuple[list[str], tuple[int, int]]:
-    """What stands on a terminal that never scrolls, and where the cursor is: row and column, from 0."""
+def render(  # noqa: PLR0912 - one branch for each thing that it knows
+    text: str, *, columns: int = 80
+) -> tuple[list[str], tuple[int, int]]:
+    """What stands on a terminal that never scrolls, and where the cursor is: row and column, from 0.
+
+    It is a simple one: to it an emoji that is made of others is all of them, side by side.
+    """
     rows: list[list[str]] = []
     rows.append([])
     row = column = 0
+    saved = (0, 0)
+    wraps = True
     for match in _SEQUENCE.finditer(text):
         count = int(match["count"] or 1) if match["code"] else 0
-        match match["code"] or match["letter"] or "clear":
+        match match["mark"] or match["code"] or match["letter"] or "clear":
             case "clear":
                 del rows[0][:], rows[1:]
                 row = column = 0
+            case "7":
+                saved = (row, column)
+            case "8":
+                row, column = saved
+            case "[?7l":
+                wraps = False
+            case "[?7h":
+                wraps = True
             case "A":
                 assert count <= row, "moved above the first line"
                 row -= count
@@ -49,10 +66,12 @@ def render(text: str, *, columns: int = 80) -> tuple[list[str], tuple[int, int]]
                 column = 0
             case "\n":
                 row, column = row + 1, 0
+            case letter if is_weightless(letter):
+                rows[row][column - 1] += letter
             case letter:
                 width = cells(letter)
                 if column + width > columns:
-                    row, column = row + 1, 0
+                    row, column = (row + 1, 0) if wraps else (row, columns - width)
                 rows += [[] for _ in range(row + 1 - len(rows))]
                 line = rows[row]
                 line += [" "] * (column + width - len(line))
@@ -118,7 +137,7 @@ async def test_the_glasses_stand_above_the_prompt_and_are_drawn_in_place(autojum
     echo, sight = Echo(), Sight()
     async with open_stage(echo.app) as stage:
         sight.console.attach(stage.player)
-        assert sight.lines == [*frame_of("", status="not started"), ">"]
+        assert sight.lines == [*frame_of("(nothing on the glasses)", status="not started"), ">"]
 
         await play(stage, "start", "expect Hello")
         sight.console.refresh()
@@ -167,6 +186,38 @@ async def test_a_long_line_is_shown_around_the_cursor(autojump_clock: MockClock)
         assert max(map(cells, sight.lines)) < 20
 
 
+async def test_what_follows_the_cursor_in_a_long_line_is_seen(autojump_clock: MockClock) -> None:
+    echo, sight = Echo(), Sight(columns=20)
+    async with open_stage(echo.app) as stage:
+        sight.console.attach(stage.player)
+        sight.type(b"say abcdefghijklmnopqrstuvwxyz" + b"\x02" * 3)
+        assert sight.lines[-1] == "> jklmnopqrstuvwxyz"
+        assert sight.cursor[1] == 16
+
+        sight.type(b"\x02" * 6 + b"-")
+        assert sight.lines[-1] == "> ghijklmnopq-rstuv"
+        assert sight.cursor[1] == 14
+
+
+async def test_an_emoji_that_the_terminal_measures_in_its_own_way_breaks_nothing(autojump_clock: MockClock) -> None:
+    """Terminals do not agree about those that are made of others; this one draws all of them."""
+    family = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
+    echo, sight = Echo(), Sight()
+    async with open_stage(echo.app) as stage:
+        sight.console.attach(stage.player)
+        await play(stage, "start", f"say {family * 3} abc", "expect Heard")
+        sight.console.refresh()
+        (line,) = (line for line in sight.lines if "Heard" in line)
+        assert line.startswith(f"│ Heard: {family * 3} abc")
+        assert line.endswith("│")
+        assert sum(map(cells, line)) == 52
+
+        sight.type(f"say {family * 30}".encode() + b"\x1b[D" * 29 + b"x")
+        assert sight.cursor == (9, 2 + len("say ") + 6 + 1)
+        assert sight.lines[-1].startswith(f"> say {family}x{family}")
+        assert len(sight.lines) == 10
+
+
 async def test_a_terminal_of_another_size_is_drawn_from_the_top(autojump_clock: MockClock) -> None:
     echo, sight = Echo(), Sight()
     async with open_stage(echo.app) as stage:
@@ -206,7 +257,7 @@ async def test_where_nobody_types_there_is_no_prompt(autojump_clock: MockClock) 
         sight.console.attach(stage.player)
         sight.console.echo("start")
 
-        assert sight.lines == ["> start", *frame_of("", status="not started"), ""]
+        assert sight.lines == ["> start", *frame_of("(nothing on the glasses)", status="not started"), ""]
 
 
 def test_before_there_are_glasses_there_is_only_text() -> None:

@@ -3,18 +3,21 @@
 import logging
 import math
 
+import attrs
 import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
 
-from mentra_trio import MentraSession
+from mentra_trio import LinkState, MentraSession, MiniAppServer, RestartPolicy
 from mentra_trio.cli.commands import (
     Action,
     Battery,
     Drop,
     Expect,
+    Head,
     Help,
+    Press,
     Say,
     Set,
     Start,
@@ -25,6 +28,7 @@ from mentra_trio.cli.commands import (
 )
 from mentra_trio.cli.commands import Quit as QuitCommand
 from mentra_trio.cli.player import CommandFailedError, Player, describe
+from mentra_trio.models.device import HeadPosition, PressType
 from mentra_trio.simulator import AppState
 from tests.cli.stage import PACKAGE, Echo, make_app, open_stage
 
@@ -192,10 +196,227 @@ async def test_a_drop_beyond_all_patience_of_the_cloud_is_an_error(autojump_cloc
         assert stage.player.status.startswith("stopped")
 
 
+async def test_after_a_failed_drop_each_command_tells_the_truth_and_start_helps_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start", "say before")
+
+        assert "and stopped it; connections are accepted again, and 'start' starts it" in await fail(
+            stage.player, "drop 20"
+        )
+        assert stage.player.status == "stopped"
+        assert await fail(stage.player, "say into the void") == "the app does not run; 'start' starts it"
+        assert "connections" in await play(stage.player, "stats")
+        assert stage.player.status == "stopped"
+        before = trio.current_time()
+        assert await play(stage.player, "start") == ""
+        assert trio.current_time() - before < 1
+        await play(stage.player, "say after")
+
+        assert stage.player.status == "connected"
+        assert echo.heard == ["before", "after"]
+
+
+async def test_the_same_without_a_pause_between(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+        with pytest.raises(CommandFailedError):
+            await stage.player.play(Drop(20))
+        await stage.player.play(Start())
+        await stage.player.play(Say("after"))
+        await trio.testing.wait_all_tasks_blocked()
+
+        assert echo.heard == ["after"]
+        for line in ("drop 2", "say once more", "stop"):
+            await play(stage.player, line)
+        assert echo.heard == ["after", "once more"]
+
+
+@attrs.define(eq=False)
+class Fragile:
+    """An app that raises when it hears "boom", or always."""
+
+    app: MiniAppServer = attrs.field(factory=make_app)
+    restart: RestartPolicy | None = None
+    always: bool = False
+    runs: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        if self.restart is not None:
+            self.app = MiniAppServer(package_name=PACKAGE, api_key="key", restart=self.restart)
+        self.app.on_session(self._handle)
+
+    async def _handle(self, session: MentraSession) -> None:
+        self.runs += 1
+        await session.display.show_text_wall(f"Run {self.runs}")
+        if self.always:
+            raise ValueError("always")
+        async with session.transcription.stream(interim=False) as speech:
+            async for line in speech:
+                if line.text == "boom":
+                    raise ValueError("the handler failed")
+                await session.display.show_text_wall(f"Heard: {line.text}")
+
+
+async def test_a_crash_is_noted_and_the_next_words_wait_for_the_restart(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    fragile = Fragile()
+    async with open_stage(fragile.app) as stage:
+        await play(stage.player, "start", "say boom", "say again", "expect Heard: again")
+
+        assert [crash.restart_in for crash in stage.player.crashes] == [0.5]
+        assert stage.news == [""]
+        assert stage.player.status == "connected"
+
+
+async def test_an_app_that_was_given_up_is_told_until_it_is_started_again(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    fragile = Fragile(always=True)
+    async with open_stage(fragile.app) as stage:
+        await play(stage.player, "start", "wait 10")
+
+        told = "the app crashed 4 times and was given up; 'start' starts it again"
+        assert stage.news == ["", "", "", told]
+        assert stage.player.status == "crashed"
+        assert await fail(stage.player, "say hello") == told
+        assert await fail(stage.player, "drop") == told
+        assert await play(stage.player, "stop") == "the app crashed 4 times and was given up"
+        assert (await fail(stage.player, "expect x within 0")).endswith("and the app crashed 4 times and was given up")
+        assert await play(stage.player, "stats") == "the app has no session"
+
+        fragile.always = False
+        await play(stage.player, "start", "say hello", "expect Heard: hello", "stop")
+        assert await fail(stage.player, "say hello") == "the app does not run; 'start' starts it"
+        assert stage.player.status == "stopped"
+
+
+async def test_an_app_without_restarts_crashed_once(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    fragile = Fragile(restart=RestartPolicy(max_restarts=0))
+    async with open_stage(fragile.app) as stage:
+        await play(stage.player, "start", "say boom")
+
+        assert stage.news == ["the app crashed once and was given up; 'start' starts it again"]
+
+
+async def test_an_app_that_crashes_for_good_during_a_drop_is_told(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    app = MiniAppServer(package_name=PACKAGE, api_key="key", restart=RestartPolicy(max_restarts=0))
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await session.link_state.wait_for(lambda state: state is LinkState.RECONNECTING)
+        raise ValueError("no link")
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start")
+
+        assert "crashed once and was given up" in await fail(stage.player, "drop 20")
+
+
+async def test_a_language_that_the_app_listens_to_can_be_spoken(autojump_clock: MockClock) -> None:
+    app = make_app()
+    got: list[tuple[str, str | None]] = []
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        async with session.transcription.stream("en", "de", interim=False) as speech:
+            async for line in speech:
+                got.append((line.text, line.language))  # noqa: PERF401 - a comprehension shows nothing before its end
+
+    async with open_stage(app) as stage:
+        await play(
+            stage.player,
+            "start",
+            "say --language de guten Tag",
+            "say good day",
+            "say --partial --language de auf",
+            "say --language de-DE auf bald",
+        )
+        assert [(text, (language or "")[:2]) for text, language in got] == [
+            ("guten Tag", "de"),
+            ("good day", "en"),
+            ("auf bald", "de"),
+        ]
+        before = trio.current_time()
+        assert await fail(stage.player, "say --language fr bonjour") == (
+            "the app did not listen to fr-FR for 10 s; it listens to en-US, de-DE"
+        )
+        assert trio.current_time() - before == pytest.approx(10)
+
+
+async def test_an_app_that_detects_the_language_hears_all_of_them(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start", "say --language ja おはよう")
+
+        assert echo.heard == ["おはよう"]
+
+
+async def test_buttons_and_the_head_reach_the_app(autojump_clock: MockClock) -> None:
+    app = make_app()
+    got: list[object] = []
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await trio.sleep(3)
+
+        async def watch_head() -> None:
+            async with session.device.head.stream() as moves:
+                async for move in moves:
+                    got.append(move.position)  # noqa: PERF401 - a comprehension shows nothing before its end
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch_head)
+            async with session.device.buttons.stream() as presses:
+                async for press in presses:
+                    got.append((press.button_id, press.press_type))
+                    assert press.pressed_at is not None
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "press", "press long", "press camera", "head up", "head down")
+
+        assert got == [
+            ("main", PressType.SHORT),
+            ("main", PressType.LONG),
+            ("camera", PressType.SHORT),
+            HeadPosition.UP,
+            HeadPosition.DOWN,
+        ]
+        await play(stage.player, "drop 1", "press back long")
+        assert got[-1] == ("back", PressType.LONG)
+
+
+async def test_an_app_that_does_not_listen_to_buttons_or_the_head_is_told_how(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        assert await fail(stage.player, "press") == "the app does not run; 'start' starts it"
+        await play(stage.player, "start")
+        before = trio.current_time()
+
+        assert await fail(stage.player, "press") == (
+            "the app did not listen to buttons for 10 s; it does so inside "
+            "'async with session.device.buttons.stream() as presses:'"
+        )
+        assert trio.current_time() - before == pytest.approx(10)
+        assert "'async with session.device.head.stream() as moves:'" in await fail(stage.player, "head up")
+
+
 async def test_each_verb_that_needs_the_app_says_that_it_does_not_run(autojump_clock: MockClock) -> None:
     echo = Echo()
     async with open_stage(echo.app) as stage:
-        for line in ("say hello", "drop", "drop 3"):
+        for line in ("say hello", "drop", "drop 3", "press", "head up"):
             assert await fail(stage.player, line) == "the app does not run; 'start' starts it"
 
         assert await play(stage.player, "stop") == "the app does not run"
@@ -501,7 +722,21 @@ def test_what_is_empty_is_nothing() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [Say("x"), Drop(), Drop(2), Stop(), Start(), Battery(3), Set("k", 1), Expect("x"), Wait(1), Stats(), Help()],
+    [
+        Say("x"),
+        Press(),
+        Head(HeadPosition.UP),
+        Drop(),
+        Drop(2),
+        Stop(),
+        Start(),
+        Battery(3),
+        Set("k", 1),
+        Expect("x"),
+        Wait(1),
+        Stats(),
+        Help(),
+    ],
     ids=lambda command: type(command).__name__,
 )
 async def test_every_command_can_be_cancelled_at_once_and_the_next_one_works(

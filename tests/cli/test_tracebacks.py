@@ -1,6 +1,9 @@
 """Tracebacks without what is not the developer's."""
 
+import fractions
 import logging
+import threading
+import traceback
 from io import StringIO
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from mentra_trio import MiniAppServer
 from mentra_trio.cli.commands import parse
 from mentra_trio.cli.logs import logging_to
-from mentra_trio.cli.tracebacks import format_error
+from mentra_trio.cli.tracebacks import format_error, name_error
 from mentra_trio.errors import ConfigError
 
 
@@ -44,6 +47,27 @@ def test_causes_and_groups_are_shown_too() -> None:
 
     assert "KeyError: 'first'" in text
     assert "ValueError: second" in text
+
+
+def test_an_error_is_named_in_one_line_with_its_place_in_the_code_of_the_author() -> None:
+    with pytest.raises(ValueError, match="Invalid literal") as caught:
+        fractions.Fraction("x")
+    line = next(frame for frame in traceback.extract_tb(caught.value.__traceback__)).lineno
+    assert name_error(caught.value) == f"ValueError: Invalid literal for Fraction: 'x' (test_tracebacks.py:{line})"
+
+    group = ExceptionGroup("both", [ValueError("one\ntwo"), ExceptionGroup("inner", [KeyError("three")])])
+    assert name_error(group) == "ValueError: one | KeyError: 'three'"
+
+
+def test_what_another_thread_logs_is_shown_while_this_one_is_blocked() -> None:
+    """Code that blocks Trio's thread is told of by the one that can: a thread that watches it."""
+    stream = StringIO()
+    with logging_to(stream, verbosity=0):
+        watcher = threading.Thread(target=logging.getLogger("mentra_trio.server").warning, args=["it blocks"])
+        watcher.start()
+        watcher.join()
+
+    assert stream.getvalue() == "WARNING mentra_trio.server: it blocks\n"
 
 
 def speak() -> None:
