@@ -55,11 +55,14 @@ class _Start:
     scope: trio.CancelScope
     answer: WebhookAnswer
     """What it is while nothing else is known: that time was up."""
+    is_decided: bool = False
+    """Whether `answer` is what there is to say; not so when the call that was served was given up by its server."""
     answered: trio.Event = attrs.field(factory=trio.Event)
 
     def cut_short(self, answer: WebhookAnswer) -> None:
         """Answer at once."""
         self.answer = answer
+        self.is_decided = True
         self.scope.cancel(reason="the start was called off")
 
 
@@ -149,12 +152,15 @@ class Desk:
             log.warning("a webhook was refused: %s", error)
             await trio.lowlevel.checkpoint()
             return WebhookAnswer(status=HTTPStatus.FORBIDDEN, message=str(error))
+        return await self._attend(request, url)
+
+    async def _attend(self, request: SessionRequest, url: CloudUrl) -> WebhookAnswer:
         if self._is_stopping:
             await trio.lowlevel.checkpoint()
             return _STOPPING
         slot = self._slots.setdefault(request.session_id, _Slot())
         if slot.start is not None:
-            return await self._join(slot, slot.start, url)
+            return await self._join(slot, slot.start, request, url)
         scope = trio.CancelScope(deadline=trio.current_time() + self.config.start_timeout)
         start = slot.start = _Start(url, scope, _TOO_LATE)
         try:
@@ -162,6 +168,7 @@ class Desk:
                 answer = await self._start(slot, start, request)
                 if not scope.cancel_called:  # else it was called off in the same moment
                     start.answer = answer
+            start.is_decided = True
             if start.answer is _TOO_LATE and slot.running is not None and not slot.running.runtime.ready.is_set():
                 slot.running.runtime.finish(StopReason(StopKind.LINK_LOST, "no ack in time"))
             return start.answer
@@ -171,12 +178,12 @@ class Desk:
                 slot.start = None
             self._forget(request.session_id)
 
-    async def _join(self, slot: _Slot, start: _Start, url: CloudUrl) -> WebhookAnswer:
+    async def _join(self, slot: _Slot, start: _Start, request: SessionRequest, url: CloudUrl) -> WebhookAnswer:
         start.url = url
         if slot.running is not None and slot.running.runtime.url != url:
             slot.running.runtime.redirect(url)
         await start.answered.wait()
-        return start.answer
+        return start.answer if start.is_decided else await self._attend(request, start.url)
 
     async def _start(self, slot: _Slot, start: _Start, request: SessionRequest) -> WebhookAnswer:
         running = slot.running
