@@ -29,7 +29,7 @@ exit codes:
   1    the app cannot be loaded or started; the script has mistakes or failed;
        the app crashed during a script; a command from a pipe failed
   2    the command line has mistakes
-  130  a script was interrupted by Ctrl-C (143: by SIGTERM)
+  130  a script was interrupted by Ctrl-C (143: anything, by SIGTERM)
 """
 
 _DEV = """\

@@ -439,7 +439,8 @@ def terminal(folder: Path, *arguments: str) -> Generator[Terminal, None, None]:
         stdout=far,
         stderr=far,
         start_new_session=True,
-        env={**os.environ, "TERM": "xterm", "PYTHONUTF8": "1"},
+        # A COLUMNS that was exported is that of another terminal.
+        env={**os.environ, "TERM": "xterm", "PYTHONUTF8": "1", "COLUMNS": "132", "LINES": "50"},
     ) as process:
         try:
             yield Terminal(process, near)
