@@ -2,6 +2,10 @@
 
 `session_request`s of one session id are served one at a time; one that comes while another is served joins it, and the
 latest URL wins. A `stop_request` never waits: it also ends a start that is under way.
+
+Webhooks prove nothing, so anybody may send any number of them. What that can cost is bounded: starts under way,
+connects a second, and lines in the log. In a crowd the newest start goes first, because the cloud gives the oldest up
+soonest.
 """
 
 from __future__ import annotations
@@ -33,8 +37,12 @@ log = logging.getLogger("mentra_trio.server")
 
 SDK_VERSION = f"3.0.0-trio.{__version__}"
 """The cloud reads the major number and treats 3 as able to reconnect (P1 2.3)."""
+_MINUTE = 60.0
 _OK = WebhookAnswer(status=HTTPStatus.OK)
 _STOPPING = WebhookAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, message="The app server is stopping")
+_CROWDED = WebhookAnswer(
+    status=HTTPStatus.SERVICE_UNAVAILABLE, message="Too many sessions are starting at once", retry_after=1
+)
 _TOO_LATE = WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message="The cloud did not acknowledge the session in time")
 
 
@@ -55,6 +63,8 @@ class _Start:
     scope: trio.CancelScope
     answer: WebhookAnswer
     """What it is while nothing else is known: that time was up."""
+    running: _Running | None = None
+    """What it is about; none while an older run is being closed."""
     is_decided: bool = False
     """Whether `answer` is what there is to say; not so when the call that was served was given up by its server."""
     answered: trio.Event = attrs.field(factory=trio.Event)
@@ -64,6 +74,35 @@ class _Start:
         self.answer = answer
         self.is_decided = True
         self.scope.cancel(reason="the start was called off")
+
+
+@attrs.define(eq=False)
+class _SparingLog:
+    """Warns of the first of a kind, then once a minute of how many more there were."""
+
+    _services: trio.Nursery
+    _more: int | None = attrs.field(init=False, default=None)
+    """How many came since the last record; `None` when the next one is a first."""
+    _last: str = attrs.field(init=False, default="")
+
+    def warn(self, text: str) -> None:
+        """Log it, or count it."""
+        if self._more is None:
+            log.warning("%s", text)
+            self._more = 0
+            self._services.start_soon(self._sum_up)
+        else:
+            self._more += 1
+            self._last = text
+
+    async def _sum_up(self) -> None:
+        while True:
+            await trio.sleep(_MINUTE)
+            if not self._more:
+                self._more = None
+                return
+            log.warning("%d more of this kind in the last minute; the newest: %s", self._more, self._last)
+            self._more = 0
 
 
 @attrs.define(eq=False)
@@ -92,10 +131,18 @@ class Desk:
     random: Random
 
     _slots: dict[str, _Slot] = attrs.field(init=False, factory=dict[str, _Slot])
+    _starts: dict[_Start, None] = attrs.field(init=False, factory=dict[_Start, None])
+    """Those under way, oldest first."""
+    _strangers: _SparingLog = attrs.field(init=False)
+    _failures: _SparingLog = attrs.field(init=False)
+    _crowds: _SparingLog = attrs.field(init=False)
     _is_stopping: bool = attrs.field(init=False, default=False)
     _runs: set[_Running] = attrs.field(init=False, factory=set[_Running])
     """All of them: those in the slots, and older ones in their grace."""
     _idle: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+
+    def __attrs_post_init__(self) -> None:
+        self._strangers, self._failures, self._crowds = (_SparingLog(self.services) for _ in range(3))
 
     def sessions(self) -> list[MentraSession]:
         """List the sessions that go on."""
@@ -146,10 +193,13 @@ class Desk:
                 slot.running.runtime.finish(StopReason(StopKind.STOP_REQUESTED, request.reason))
 
     async def _serve(self, request: SessionRequest) -> WebhookAnswer:
+        if self._is_stopping:
+            await trio.lowlevel.checkpoint()
+            return _STOPPING
         try:
             url = self.hosts.check(request.url)
         except HostNotAllowedError as error:
-            log.warning("a webhook was refused: %s", error)
+            self._strangers.warn(f"a webhook was refused: {error}")
             await trio.lowlevel.checkpoint()
             return WebhookAnswer(status=HTTPStatus.FORBIDDEN, message=str(error))
         return await self._attend(request, url)
@@ -163,20 +213,42 @@ class Desk:
             return await self._join(slot, slot.start, request, url)
         scope = trio.CancelScope(deadline=trio.current_time() + self.config.start_timeout)
         start = slot.start = _Start(url, scope, _TOO_LATE)
+        self._make_room()
+        self._starts[start] = None
         try:
             with scope:
                 answer = await self._start(slot, start, request)
                 if not scope.cancel_called:  # else it was called off in the same moment
                     start.answer = answer
             start.is_decided = True
-            if start.answer is _TOO_LATE and slot.running is not None and not slot.running.runtime.ready.is_set():
-                slot.running.runtime.finish(StopReason(StopKind.LINK_LOST, "no ack in time"))
+            self._note_failure(start)
             return start.answer
         finally:
+            self._starts.pop(start, None)
             start.answered.set()
             if slot.start is start:
                 slot.start = None
             self._forget(request.session_id)
+
+    def _make_room(self) -> None:
+        """Give up the oldest start when there are too many."""
+        if len(self._starts) >= self.config.start_capacity:
+            oldest = next(iter(self._starts))
+            del self._starts[oldest]
+            oldest.cut_short(_CROWDED)
+            self._crowds.warn(f"{self.config.start_capacity} starts at once are too many, so the oldest was given up")
+
+    def _note_failure(self, start: _Start) -> None:
+        """Tell why no session came up, and end one that would still try."""
+        runtime = None if start.running is None else start.running.runtime
+        if runtime is None or runtime.ready.is_set():
+            return
+        if start.answer in (_TOO_LATE, _CROWDED):
+            runtime.finish(StopReason(StopKind.LINK_LOST, "no ack in time"))
+        if start.answer.status == HTTPStatus.BAD_GATEWAY:
+            self._failures.warn(
+                f"[{runtime.run_id}] no session came up: {runtime.connect_error or runtime.stop_reason}"
+            )
 
     async def _join(self, slot: _Slot, start: _Start, request: SessionRequest, url: CloudUrl) -> WebhookAnswer:
         start.url = url
@@ -201,6 +273,7 @@ class Desk:
                 # A stop in the moment of that end has cancelled this start, but not that wait.
                 await trio.lowlevel.checkpoint_if_cancelled()
             running = slot.running = self._open(request, start.url)
+        start.running = running
         runtime = running.runtime
         known = runtime.connections
         with contextlib.suppress(SessionClosedError):
@@ -244,7 +317,8 @@ class Desk:
             if slot is not None and slot.running is running:
                 slot.running = None
                 self._forget(session_id)
-            log.info("[%s] ended: %s", runtime.run_id, runtime.stop_reason)
+            level = logging.INFO if runtime.ready.is_set() else logging.DEBUG
+            log.log(level, "[%s] ended: %s", runtime.run_id, runtime.stop_reason)
 
     def _forget(self, session_id: str) -> None:
         slot = self._slots.get(session_id)

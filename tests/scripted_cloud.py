@@ -374,6 +374,7 @@ class Answer:
 
     status: int
     body: Json
+    headers: Mapping[str, str]
     at: float
     """When."""
 
@@ -501,7 +502,8 @@ async def call_asgi(server: MiniAppServer, path: str, body: bytes, method: str =
     await server.asgi(scope, receive, send)
     start, *parts = answers
     text = b"".join(part.get("body", b"") for part in parts)
-    return Answer(start["status"], json.loads(text), trio.current_time())
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Answer(start["status"], json.loads(text), headers, trio.current_time())
 
 
 async def idle(session: MentraSession) -> None:

@@ -44,6 +44,8 @@ class WebhookAnswer:
     status: int = 200
     message: str = ""
     """Why it failed, for the reader of the cloud's log. Unused where it did not fail."""
+    retry_after: int | None = None
+    """Seconds after which it is worth another try."""
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +90,10 @@ def build_app(
         except DecodeError as error:
             return answer(400, f"the webhook cannot be read: {'; '.join(error.paths)}")
         result = await on_webhook(message)
-        return answer(result.status, result.message)
+        response = answer(result.status, result.message)
+        if result.retry_after is not None:
+            response.headers["retry-after"] = str(result.retry_after)
+        return response
 
     async def show_health(_request: Request) -> Response:
         await trio.lowlevel.checkpoint()

@@ -47,8 +47,9 @@ class ConnectLimiter:
     async def slot(self, *, urgent: bool = False) -> AsyncGenerator[None, None]:
         """Wait for a turn and hold it inside the context.
 
-        Urgent callers go before all others; within a class first come, first served. A caller that is cancelled while
-        it waits takes nothing.
+        Urgent callers go before all others, the newest first: the cloud gives the oldest up soonest, and a flood of
+        webhooks must not hold back the wearer who comes after it. The others are served as they come. A caller that is
+        cancelled while it waits takes nothing.
 
         The context holds no cancel scope, so it may be left before a connection that was opened inside of it.
         """
@@ -97,7 +98,7 @@ class ConnectLimiter:
             if len(self._starts) >= self._per_second:
                 queue[0].scope.deadline = self._starts[0] + 1.0
                 return
-            waiter = queue.popleft()
+            waiter = queue.pop() if queue is self._urgent else queue.popleft()
             waiter.started_at = now
             self._starts.append(now)
             self._free -= 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from mentra_trio._net.limiter import ConnectLimiter
     from mentra_trio._net.transport import CloudUrl, Connector
     from mentra_trio._wire.outbound import Command, RawCommand, Request
+    from mentra_trio._wire.streams import Subscription
     from mentra_trio.config import SessionConfig
-    from mentra_trio.errors import MentraError
+    from mentra_trio.errors import ConnectFailedError, MentraError
     from mentra_trio.models.session import LinkState, StopReason
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class LinkRuntime:
         self._accounts = Accounts(run_id)
         self._cloud_state = CloudState()
         self.state = self._cloud_state.view()
-        self._hub = Hub(self._subscriptions_changed, self._accounts.dropped)
+        self._hub = Hub(self._stream_changed, self._accounts.dropped)
         self._outbound = Outbound(
             identity=self._identity, config=config, life=self._life, accounts=self._accounts, hub=self._hub
         )
@@ -214,6 +215,11 @@ class LinkRuntime:
         return self._life.error
 
     @property
+    def connect_error(self) -> ConnectFailedError | None:
+        """Why the last attempt to connect failed; `None` when it did not."""
+        return self._life.connect_error
+
+    @property
     def connections(self) -> int:
         """How many sockets the cloud has acknowledged."""
         return self._accounts.counters.connections
@@ -256,5 +262,6 @@ class LinkRuntime:
         """Close the link, politely while the callers' limit lasts. `finish` first."""
         await self._loop.aclose(release)
 
-    def _subscriptions_changed(self) -> None:
-        self._outbound.subscriptions_changed()
+    def _stream_changed(self, tag: object, is_open: bool) -> None:
+        # `subscribe` gives every stream this tag.
+        self._outbound.claim(cast("tuple[Subscription, ...]", tag), 1 if is_open else -1)

@@ -1,0 +1,138 @@
+"""Webhooks prove nothing, so anybody may send any number of them (P1 1.5): what that costs, and whom."""
+
+import logging
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from mentra_trio import SessionConfig
+from tests.scripted_cloud import HOST, AppUnderTest, Call, CloudSocket, open_app, open_cloud, session_request
+
+PATIENCE = 6.0
+"""Seconds that the cloud waits for an init (P1 1.3)."""
+
+
+def strangers(app: AppUnderTest, number: int, begin: int = 0) -> list[Call]:
+    """Ask for sessions that no cloud knows."""
+    return [app.start_soon(f"stranger{begin + each}@example.com") for each in range(number)]
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def never_answers(socket: CloudSocket) -> None:
+    """What a cloud does with those whom it does not know: it takes the socket and waits."""
+    await trio.sleep_forever()
+
+
+async def test_a_wearer_goes_before_a_crowd_that_was_there_first(autojump_clock: MockClock) -> None:
+    """First come, first served would keep her waiting for longer than the cloud does."""
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        cloud.is_silent = True
+        for number in range(100):  # fifty dial for 4 s, the others wait until these are done, one by one
+            strangers(app, 1, begin=number)
+            await trio.sleep(0.01)
+        await trio.sleep(2)
+        ana = app.start_soon("ana@example.com")
+        await trio.sleep(0.5)
+        cloud.is_silent = False
+        socket = await cloud.accept()
+
+        assert b"ana" in socket.headers["x-user-id"]
+        await socket.handshake()
+        await ana.answer()
+        assert trio.current_time() <= 4 < PATIENCE
+
+
+async def test_what_is_too_much_ends_the_oldest_starts_with_a_503(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The newest are those for whom the cloud still waits. It tries again after a second (P1 1.3)."""
+    config = SessionConfig(start_capacity=3)
+    async with open_cloud(never_answers) as cloud, open_app(cloud, config=config) as app:
+        calls: list[Call] = []
+        for number in range(5):
+            calls += strangers(app, 1, begin=number)
+            await wait_all_tasks_blocked()
+
+        assert [call.is_answered for call in calls] == [True, True, False, False, False]
+        answer = await calls[0].answer()
+        assert (answer.status, answer.at) == (503, 0)
+        assert answer.headers["retry-after"] == "1"
+        assert cloud.sockets[0].closed_at is not None
+        assert sum("starts at once" in text for text in warnings(caplog)) == 1
+
+
+async def test_a_start_that_was_cut_short_may_be_tried_again(autojump_clock: MockClock) -> None:
+    config = SessionConfig(start_capacity=1)
+    async with open_cloud() as cloud, open_app(cloud, config=config) as app:
+        first = app.start_soon("ana@example.com")
+        await cloud.accept()
+        strangers(app, 1)
+        assert (await first.answer()).status == 503
+        await trio.sleep(1)
+        cloud.forget()
+
+        await app.start("ana@example.com")
+
+
+async def test_a_session_that_goes_on_is_not_ended_by_strangers(autojump_clock: MockClock) -> None:
+    """A start of it that is cut short only goes without an answer of 200."""
+    config = SessionConfig(start_capacity=1)
+    async with open_cloud() as cloud, open_app(cloud, config=config) as app:
+        await app.start("ana@example.com")
+        again = app.start_soon("ana@example.com")
+        socket = await cloud.accept()
+        strangers(app, 1)
+        assert (await again.answer()).status == 503
+        await socket.handshake()
+
+        assert socket.is_open
+        assert len(app.sessions) == 1
+        assert app.sessions[0].connections == 2
+
+
+async def test_webhooks_that_name_foreign_hosts_are_summed_up_in_the_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        for number in range(100):
+            assert (await app.post(session_request(host=f"evil{number}.example"))).status == 403
+        assert len(warnings(caplog)) == 1
+        assert "evil0.example" in warnings(caplog)[0]
+        await trio.sleep(61)
+        assert "99 more" in warnings(caplog)[1]
+        assert "evil99.example" in warnings(caplog)[1]
+        await trio.sleep(120)
+        await app.post(session_request(host="evil.example"))
+        await trio.sleep(120)
+
+        assert len(warnings(caplog)) == 3
+        assert "evil.example" in warnings(caplog)[2]
+
+
+async def test_starts_that_fail_are_summed_up_in_the_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first is told with its reason: that is what an author needs whose key is wrong."""
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        cloud.status = 404
+        for call in strangers(app, 20):
+            assert (await call.answer()).status == 502
+        await trio.sleep(61)
+
+        first, others = warnings(caplog)
+        assert "404" in first
+        assert "19 more" in others
+
+
+async def test_the_sum_is_told_once_a_minute(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        for _ in range(60):
+            await app.post(session_request(host="evil.example"))
+            await trio.sleep(10)
+
+        assert len(warnings(caplog)) in {10, 11}
+        assert HOST not in caplog.text
