@@ -38,8 +38,8 @@ class Hub:
     All methods are sync, never block, and belong to one Trio run. `add` and `remove` are for `EventStream`.
     """
 
-    _on_change: Callable[[], None]
-    """Called after a stream opened or closed. Must not raise."""
+    _on_change: Callable[[object, bool], None]
+    """Called with a stream's tag after it opened (`True`) or closed. Must not raise."""
     _on_drop: Callable[[str], None] | None = None
     """Called with a stream's name when its consumer begins to lose events, once a burst. Must not raise."""
     _routes: dict[Hashable, dict[Buffer[object], None]] = attrs.field(
@@ -98,7 +98,7 @@ class Hub:
         else:
             for key in buffer.keys:
                 self._routes.setdefault(key, {})[buffer] = None
-        self._on_change()
+        self._on_change(buffer.tag, True)
 
     def remove(self, buffer: Buffer[object]) -> None:
         """Forget `buffer` and keep its counts. Idempotent."""
@@ -119,4 +119,4 @@ class Hub:
             dropped=self._closed.dropped + counts.dropped,
             discarded=self._closed.discarded + counts.buffered,
         )
-        self._on_change()
+        self._on_change(buffer.tag, False)

@@ -51,6 +51,13 @@ def wanted_list(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
     return tuple(names.values())
 
 
+def claimed_name(subscription: Subscription) -> str:
+    """Give the name under which a subscription counts as there: that of the language, whatever the hints."""
+    if isinstance(subscription, TranscriptionSubscription):
+        return transcription_name(subscription.language, frozenset())
+    return subscription.name
+
+
 @attrs.define(eq=False)
 class TranscriptRouter:
     """Sends each transcript to the streams opened for its language, once (D19).

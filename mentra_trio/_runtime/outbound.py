@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -12,7 +13,7 @@ import attrs
 import trio
 
 from mentra_trio._flow import DIRTY, Hub, Kind, Outbox, Outgoing, PendingCalls
-from mentra_trio._protocol.subscriptions import wanted_list
+from mentra_trio._protocol.subscriptions import claimed_name, wanted_list
 from mentra_trio._wire.codec import encode
 from mentra_trio._wire.outbound import Command, Family, RawCommand, Request, SubscriptionUpdate
 from mentra_trio.config import SessionConfig
@@ -55,6 +56,10 @@ class Outbound:
             capacity=self.config.pending_capacity, full=lambda: LinkDownError(self.config.pending_capacity)
         )
 
+    _claims: Counter[str] = attrs.field(init=False, factory=Counter[str])
+    """Open streams by the name of what they subscribe."""
+    _must_tell: bool = attrs.field(init=False, default=False)
+
     # Callers
 
     async def call(self, request: Request[R]) -> R:
@@ -76,10 +81,22 @@ class Outbound:
                 return await waiter.result()
         raise RequestTimedOutError(type(request).__name__, request.LIMIT)
 
-    def subscriptions_changed(self) -> None:
-        """Note that a stream opened or closed. The writer finds out whether that changes the list."""
-        if self.life.is_live:
-            self.outbox.mark_dirty()
+    def claim(self, subscriptions: Iterable[Subscription], count: int) -> None:
+        """Note that a stream of these subscriptions opened (1) or closed (-1).
+
+        A name that comes or goes is told to the cloud; several in one tick are one message (P1 4.2). Whether other
+        changes, of the hints of a language, make another list is for the writer to find out.
+        """
+        for subscription in subscriptions:
+            name = claimed_name(subscription)
+            before = self._claims[name]
+            self._claims[name] = before + count
+            if not self._claims[name]:
+                del self._claims[name]
+            if not before or name not in self._claims:
+                self._must_tell = True
+            if self.life.is_live:
+                self.outbox.mark_dirty()
 
     # The reader
 
@@ -138,14 +155,14 @@ class Outbound:
             self.outbox.mark_written(outgoing)
 
     def _new_list(self) -> SubscriptionUpdate | None:
-        """Give the full list of subscriptions as of now, if it is not what the cloud was told last (P1 4.2)."""
+        """Give the full list of subscriptions as of now, if there is anything new in it."""
         wanted: list[Subscription] = []
         for tag in self.hub.open_tags():
             wanted.extend(cast("tuple[Subscription, ...]", tag))  # `subscribe` gives every stream this tag
         names = wanted_list(wanted)
-        if names == self._told:
+        if names == self._told and not self._must_tell:
             return None
-        self._told = names
+        self._told, self._must_tell = names, False
         return SubscriptionUpdate(subscriptions=names)
 
     def _not_encoded(self, outgoing: Outgoing[Command], command: Command, error: Exception) -> None:

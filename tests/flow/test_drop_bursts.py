@@ -5,7 +5,7 @@ from mentra_trio._flow import EventStream, Hub, Overflow
 
 async def test_the_first_loss_of_each_burst_is_reported() -> None:
     reports: list[str] = []
-    hub = Hub(lambda: None, reports.append)
+    hub = Hub(lambda _tag, _is_open: None, reports.append)
     stream = EventStream[int](hub, ("sound",), name="microphone", capacity=2, overflow=Overflow.DROP_OLDEST)
     async with stream:
         for number in range(5):
@@ -26,7 +26,7 @@ async def test_the_first_loss_of_each_burst_is_reported() -> None:
 
 async def test_values_that_only_replace_each_other_are_no_loss() -> None:
     reports: list[str] = []
-    hub = Hub(lambda: None, reports.append)
+    hub = Hub(lambda _tag, _is_open: None, reports.append)
     async with EventStream[int](hub, ("head",), name="head moves", capacity=1, overflow=Overflow.LATEST):
         for number in range(3):
             hub.publish("head", number)

@@ -33,7 +33,7 @@ def utterance(speech: Speech) -> Hashable | None:
 
 @pytest.fixture
 def hub() -> Hub:
-    return Hub(lambda: None)
+    return Hub(lambda _tag, _is_open: None)
 
 
 def numbers(
@@ -627,19 +627,19 @@ async def test_a_stream_in_a_reference_cycle_warns_and_closes(hub: Hub) -> None:
     assert not hub.has(KEY)
 
 
-async def test_a_stream_dropped_in_another_thread_closes_in_the_trio_run(hub: Hub) -> None:
+async def test_a_stream_dropped_in_another_thread_closes_in_the_trio_run() -> None:
+    changed_in: list[tuple[bool, int]] = []
+    hub = Hub(lambda _tag, is_open: changed_in.append((is_open, threading.get_ident())))
     holder = [aiter(numbers(hub))]
-    changed_in: list[int] = []
-    hub._on_change = lambda: changed_in.append(threading.get_ident())
     with pytest.warns(ResourceWarning, match="'numbers' was dropped while open"):
         await trio.to_thread.run_sync(holder.clear)
     await wait_all_tasks_blocked()
     assert not hub.has(KEY)
-    assert changed_in == [threading.get_ident()]
+    assert changed_in == [(True, threading.get_ident()), (False, threading.get_ident())]
 
 
 def test_a_stream_dropped_after_its_run_warns() -> None:
-    hub = Hub(lambda: None)
+    hub = Hub(lambda _tag, _is_open: None)
 
     async def main() -> EventStream[int]:
         await trio.lowlevel.checkpoint()
@@ -723,7 +723,7 @@ some_speech = st.builds(Speech, st.integers(0, 3), st.text(max_size=1), is_final
 @given(capacity=st.integers(1, 5), steps=st.lists(some_speech | st.integers(1, 4)))
 def test_a_coalescing_stream_behaves_like_its_model(capacity: int, steps: list[Speech | int]) -> None:
     async def main() -> None:
-        hub = Hub(lambda: None)
+        hub = Hub(lambda _tag, _is_open: None)
         model = Model(capacity)
         offered: list[Speech] = []
         seen: list[Speech] = []
@@ -760,7 +760,7 @@ def test_a_coalescing_stream_behaves_like_its_model(capacity: int, steps: list[S
 )
 def test_no_item_is_stranded_or_duplicated_when_readers_come_and_go(overflow: Overflow, steps: list[str]) -> None:
     async def main() -> None:
-        hub = Hub(lambda: None)
+        hub = Hub(lambda _tag, _is_open: None)
         seen: list[int] = []
         scopes: list[trio.CancelScope] = []
 

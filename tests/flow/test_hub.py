@@ -8,11 +8,16 @@ from mentra_trio._flow import EventStream, Gap, Hub, HubStatistics, Overflow, St
 class Changes:
     """Counts the calls of `on_change`, and sees what the hub looks like then."""
 
+    told: list[tuple[object, bool]] = attrs.field(factory=list[tuple[object, bool]])
     tags: list[list[object]] = attrs.field(factory=list[list[object]])
     hub: Hub = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.hub = Hub(lambda: self.tags.append(self.hub.open_tags()))
+        self.hub = Hub(self.note)
+
+    def note(self, tag: object, is_open: bool) -> None:
+        self.told.append((tag, is_open))
+        self.tags.append(self.hub.open_tags())
 
 
 def stream_of(hub: Hub, *keys: str, tag: object = None, capacity: int = 9) -> EventStream[int]:
@@ -21,7 +26,7 @@ def stream_of(hub: Hub, *keys: str, tag: object = None, capacity: int = 9) -> Ev
 
 @pytest.fixture
 def hub() -> Hub:
-    return Hub(lambda: None)
+    return Hub(lambda _tag, _is_open: None)
 
 
 async def test_items_reach_all_streams_of_their_key_and_no_others(hub: Hub) -> None:
@@ -63,6 +68,7 @@ async def test_every_opening_and_closing_is_told_after_the_fact() -> None:
         changes.hub.publish("a", 1)
         first.close()
         first.close()
+    assert changes.told == [(1, True), (2, True), (1, False), (2, False)]
     assert changes.tags == [[1], [1, 2], [2], []]
 
 

@@ -70,17 +70,28 @@ async def test_a_change_that_is_taken_back_at_once_is_no_message_of_its_own(auto
         assert link.socket.unread() == []
 
 
-async def test_a_burst_of_changes_that_leaves_the_list_as_it_was_is_no_message(autojump_clock: MockClock) -> None:
+async def test_a_name_that_comes_and_goes_in_one_tick_is_one_message(autojump_clock: MockClock) -> None:
+    """As the reference does it: the recordings have it."""
     async with connected() as link:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(3):
                 stream = link.session.mic.stream()
                 aiter(stream)
                 stack.callback(stream.close)
-        await trio.sleep(1)
+        assert await told(link.socket) == ["augmentos:*"]
+        await wait_all_tasks_blocked()
 
         assert link.socket.unread() == []
-        assert link.session.statistics().outbox.written_dirty == 1
+
+
+async def test_hints_that_another_stream_gives_already_are_no_message(autojump_clock: MockClock) -> None:
+    async with connected() as link, link.session.transcription.stream("en", hints=("ja", "fr")):
+        await told(link.socket)
+        async with link.session.transcription.stream("en", hints=("ja",)):
+            await wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread() == []
 
 
 async def test_a_change_reads_no_other_stream(autojump_clock: MockClock) -> None:
@@ -108,7 +119,7 @@ async def test_a_change_reads_no_other_stream(autojump_clock: MockClock) -> None
             stack.callback(stream.close)
         assert len(await told(link.socket)) == 101
 
-        assert reads == 100
+        assert reads == 200  # when it opens, and for the list
 
 
 async def test_streams_without_a_subscription_change_nothing(autojump_clock: MockClock) -> None:
