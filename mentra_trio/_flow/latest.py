@@ -89,11 +89,18 @@ class LatestChanges(AsyncIterator[T_co]):
         return cell.value
 
 
+def _is_equal(one: object, other: object) -> bool:
+    """Compare values. To Python 1, 1.0 and `True` are equal, but whoever follows the value would notice."""
+    return one is other or (type(one) is type(other) and one == other)
+
+
 @attrs.define(eq=False)
 class LatestSource(Generic[T]):
     """The owner's side of a `Latest`: whoever holds it may change the value. No method blocks."""
 
     _initial: T
+    _is_same: Callable[[T, T], bool] = _is_equal
+    """Whether a value would replace another without a change."""
     latest: Latest[T] = attrs.field(init=False)
     """The read-only view to hand out."""
     _cell: _Cell[T] = attrs.field(init=False)
@@ -103,9 +110,9 @@ class LatestSource(Generic[T]):
         self.latest = Latest(self._cell)
 
     def set(self, value: T) -> None:
-        """Replace the value and wake whoever waits. An equal value, or one set after `close`, is ignored."""
+        """Replace the value and wake whoever waits. The same value, or one set after `close`, is ignored."""
         cell = self._cell
-        if cell.error is not None or cell.value == value:
+        if cell.error is not None or self._is_same(cell.value, value):
             return
         cell.value = value
         cell.version += 1

@@ -295,7 +295,8 @@ class ConnectionLoop:
             self.inbound.connected()
         if ack.session_id:
             self.identity.session_id = ack.session_id
-        self.inbound.apply_settings(ack.settings)
+        if ack.settings is not None:  # else what is known stays, as everything does over a reconnect (D17)
+            self.inbound.apply_settings(ack.settings)
         if ack.mentraos_settings is not None:
             state.system.set(ack.mentraos_settings)
         state.capabilities.set(ack.capabilities)

@@ -10,7 +10,7 @@ import trio
 
 from mentra_trio._flow import LatestSource
 from mentra_trio._link import SessionState
-from mentra_trio._protocol.settings import SettingsBook
+from mentra_trio._protocol.settings import SettingsBook, is_same
 from mentra_trio._wire.codec import decode_device_state
 from mentra_trio._wire.inbound import next_device_state
 from mentra_trio.models.device import Capabilities, DeviceState
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _no_settings() -> LatestSource[Mapping[str, object]]:
-    return LatestSource({})
+    return LatestSource({}, is_same)
 
 
 def _no_capabilities() -> LatestSource[Capabilities | None]:

@@ -35,7 +35,8 @@ class ConnectionAck:
 
     session_id: str | None = None
     user_id: str | None = None
-    settings: tuple[SettingEntry, ...] = ()
+    settings: tuple[SettingEntry, ...] | None = None
+    """`None` says nothing about them; an empty list, that the wearer has set none."""
     mentraos_settings: SystemSettings | None = None
     capabilities: Capabilities | None = None
     subscriptions: tuple[object, ...] = ()

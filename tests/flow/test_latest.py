@@ -149,6 +149,21 @@ async def test_a_value_that_changed_and_changed_back_is_read_again(source: Lates
     assert await anext(changes) == 0
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, True), (0, False), (1, 1.0), (0.0, 0)])
+def test_an_equal_value_of_another_type_is_a_change(before: object, after: object) -> None:
+    cell = LatestSource(before)
+    cell.set(after)
+    assert type(cell.latest.value) is type(after)
+
+
+def test_what_counts_as_the_same_can_be_chosen() -> None:
+    cell = LatestSource(1.0, lambda one, other: abs(one - other) < 0.5)
+    cell.set(1.2)
+    assert cell.latest.value == 1.0
+    cell.set(1.6)
+    assert cell.latest.value == 1.6
+
+
 async def test_an_equal_value_is_no_change(source: LatestSource[int]) -> None:
     changes = source.latest.changes()
     async with trio.open_nursery() as nursery:

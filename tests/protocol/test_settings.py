@@ -1,5 +1,7 @@
 """`_protocol/settings.py`: the app's settings out of two shapes (P1 5.2)."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,3 +162,31 @@ def test_the_changes_told_are_the_whole_difference(updates: list[list[SettingEnt
                 del before[change.key]
         assert before == book.values
         assert book.apply(entries) == (), "the same list again changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, True), ([1], [True]), ({"a": [0]}, {"a": [False]}), ([1], [1, 1]), ({"a": 1}, {"b": 1})]
+)
+def test_a_change_of_the_type_is_a_change_however_deep(before: object, after: object) -> None:
+    """To Python 1 and True are equal."""
+    book = SettingsBook()
+    book.apply(told(key=before))
+
+    assert book.apply(told(key=after)) == (SettingChange(key="key", old=before, new=after),)
+
+
+@pytest.mark.parametrize("value", [1, [1, {"a": "b"}], {"a": {"b": [True]}}])
+def test_the_same_value_is_no_change(value: object) -> None:
+    book = SettingsBook()
+    book.apply(told(key=value))
+
+    assert book.apply(told(key=json.loads(json.dumps(value)))) == ()
+
+
+def test_a_cloud_that_makes_definitions_up_costs_no_memory() -> None:
+    book = SettingsBook()
+    for number in range(3000):
+        book.apply((SettingEntry(key="mine", default_value=1), SettingEntry(key=f"k{number}", default_value=1)))
+        assert len(book.values) <= 1000
+
+    assert book.values["mine"] == 1

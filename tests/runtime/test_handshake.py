@@ -368,6 +368,43 @@ async def test_every_kind_of_nonsense_is_logged_once(
     assert len([record for record in caplog.records if "read" in record.message]) == 2
 
 
+async def test_an_ack_without_settings_leaves_those_that_are_known(autojump_clock: MockClock) -> None:
+    """Losing state over a reconnect is what users notice; the cloud itself always sends them (D17, P1 2.4)."""
+    async with connected(settings=[{"key": "a", "value": 1}]) as link, link.session.settings.stream() as changes:
+        await link.socket.cut()
+        await link.next_socket()
+        await wait_all_tasks_blocked()
+
+        assert link.session.settings.values.value == {"a": 1}
+        assert changes.statistics().received == 0
+
+
+async def test_an_ack_with_an_empty_list_of_settings_empties_them(autojump_clock: MockClock) -> None:
+    async with connected(settings=[{"key": "a", "value": 1}]) as link:
+        await link.socket.cut()
+        await link.next_socket(settings=[])
+        await wait_all_tasks_blocked()
+
+        assert link.session.settings.values.value == {}
+
+
+async def test_a_change_of_type_in_the_settings_is_a_change(autojump_clock: MockClock) -> None:
+    """To Python 1 and True are equal."""
+    async with connected(settings=[{"key": "a", "value": [1]}]) as link, trio.open_nursery() as nursery:
+        seen: list[object] = []
+
+        async def follow() -> None:
+            values = await anext(link.session.settings.values.changes())
+            seen.append(values["a"])
+
+        nursery.start_soon(follow)
+        await wait_all_tasks_blocked()
+        await link.socket.send("settings_update", settings=[{"key": "a", "value": [True]}])
+        await wait_all_tasks_blocked()
+
+        assert repr(seen) == "[[True]]"
+
+
 async def test_the_time_for_the_ack_can_be_set(autojump_clock: MockClock) -> None:
     async with open_cloud() as cloud, open_link(cloud, config=SessionConfig(ack_timeout=1.5)) as runtime:
         await runtime.over.wait()

@@ -107,8 +107,8 @@ def settings_by_key(items: list[Item], item: Item) -> None:
     nothing: list[object] = []
     if item.value != (nothing if told is None else told):
         return
-    if item.dir == "result" and not _is_list(told):
-        # It cannot be read, so what was told before stays; an ack without settings tells that there are none.
+    if (item.dir == "result" or is_ack(sources[0])) and not _is_list(told):
+        # Nothing can be read out of it, so what was told before stays: also when an ack comes without settings.
         told = next((field(other.message, "settings") for other in sources if _is_readable(other, earlier)), None)
     item.value = {**_defaults(earlier, item.session), **_values(told, "value")}
 
@@ -122,7 +122,7 @@ def _told_settings(item: Item, beside: Item) -> bool:
 def _is_readable(item: Item, items: list[Item]) -> bool:
     """Tell whether settings count: a list, for this app."""
     if is_ack(item):
-        return True
+        return _is_list(field(item.message, "settings"))
     package = field(item.message, "packageName")
     create = next(other for other in items if other.method == "app.create")
     is_ours = package is None or package == create.kwargs.get("package_name")
