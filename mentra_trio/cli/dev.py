@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 WEARER = "wearer@example.com"
 """Who wears the simulated glasses."""
 _LOOPBACK = "127.0.0.1"
+_HINT_SECONDS = 2.0
+"""How long an app may take to end after Ctrl-C until it is told that there is another way."""
 
 
 @attrs.frozen(kw_only=True)
@@ -209,11 +212,13 @@ async def _watch_status(player: Player, console: Console) -> None:
 def _signals(scope: trio.CancelScope, console: Console) -> Generator[list[int], None, None]:
     """Cancel a scope on SIGINT and SIGTERM, and list what came. The second one ends the process at once.
 
-    Not by Trio's own means: a handler of the app that blocks the thread must not keep the second from its work. A
-    terminal that changes its size is drawn anew.
+    Not by Trio's own means: a handler of the app that blocks the thread must not keep the second from its work, nor
+    what is told of it from a thread when the first one had no effect. A terminal that changes its size is drawn anew.
     """
     caught: list[int] = []
     token = trio.lowlevel.current_trio_token()
+    hint = threading.Timer(_HINT_SECONDS, console.fail, ["the app has not ended yet; Ctrl-C ends it by force"])
+    hint.daemon = True
 
     def take(signum: int, _: FrameType | None) -> None:
         if caught:
@@ -221,6 +226,7 @@ def _signals(scope: trio.CancelScope, console: Console) -> Generator[list[int], 
             signal.signal(signum, signal.SIG_DFL)
             signal.raise_signal(signum)
         caught.append(signum)
+        hint.start()
         token.run_sync_soon(partial(scope.cancel, reason="a signal came"))
 
     def draw(_: int, __: FrameType | None) -> None:
@@ -232,5 +238,6 @@ def _signals(scope: trio.CancelScope, console: Console) -> Generator[list[int], 
     try:
         yield caught
     finally:
+        hint.cancel()
         for signum, handler in saved.items():
             signal.signal(signum, handler)

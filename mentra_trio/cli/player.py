@@ -285,7 +285,7 @@ class Player:
             self._cloud.refuse_connects(0)
             raise CommandFailedError(
                 "the app did not come back in time: the cloud started it again after 5 s without it, gave up 6 s "
-                "later and stopped it; connections are accepted again, and 'start' starts it"
+                "later and stopped it; connections are accepted again, and 'start' starts it at once"
                 if self._given_up is None
                 else self._remedy
             )

@@ -203,7 +203,7 @@ async def test_after_a_failed_drop_each_command_tells_the_truth_and_start_helps_
     async with open_stage(echo.app) as stage:
         await play(stage.player, "start", "say before")
 
-        assert "and stopped it; connections are accepted again, and 'start' starts it" in await fail(
+        assert "and stopped it; connections are accepted again, and 'start' starts it at once" in await fail(
             stage.player, "drop 20"
         )
         assert stage.player.status == "stopped"
@@ -219,12 +219,15 @@ async def test_after_a_failed_drop_each_command_tells_the_truth_and_start_helps_
         assert echo.heard == ["before", "after"]
 
 
-async def test_the_same_without_a_pause_between(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("pause", [0, 0.3, 1, 2, 4, 5, 6, 8, 12, 30])
+async def test_a_start_helps_at_any_time_after_a_failed_drop(autojump_clock: MockClock, pause: float) -> None:
+    """The app tries to come back meanwhile, is refused, and by that makes the cloud start it (P1 2.10)."""
     echo = Echo()
     async with open_stage(echo.app) as stage:
         await play(stage.player, "start")
         with pytest.raises(CommandFailedError):
             await stage.player.play(Drop(20))
+        await stage.player.play(Wait(pause))
         await stage.player.play(Start())
         await stage.player.play(Say("after"))
         await trio.testing.wait_all_tasks_blocked()
