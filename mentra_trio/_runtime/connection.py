@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import attrs
 import trio
 
-from mentra_trio._net.transport import Transport
+from mentra_trio._net.transport import CloudUrl, Transport
 from mentra_trio._wire.outbound import Command, JsonPing
 from mentra_trio.config import SessionConfig
 from mentra_trio.errors import TransportClosedError
@@ -61,10 +61,13 @@ class Connection:
     """State and tasks of one socket. The nursery belongs to the `ConnectionLoop`."""
 
     transport: Transport
+    url: CloudUrl
     config: SessionConfig
     run_id: str
 
     interrupt: Interrupt | None = attrs.field(init=False, default=None)
+    is_acknowledged: bool = attrs.field(init=False, default=False)
+    """The cloud has taken this socket, and does not hold it back."""
     heard_at: float = attrs.field(init=False, factory=trio.current_time)
     """When the last frame arrived."""
     has_ponged: bool = attrs.field(init=False, default=False)
@@ -88,11 +91,13 @@ class Connection:
 
     def acknowledged(self) -> None:
         """Wait for as long as the cloud is alive."""
+        self.is_acknowledged = True
         self._reading.deadline = math.inf
         self._alive.set()
 
     def parked(self, seconds: float) -> None:
         """Wait for another answer, for so many seconds, and keep the socket alive meanwhile."""
+        self.is_acknowledged = False
         self.expect_answer(seconds)
         self._alive.set()
 

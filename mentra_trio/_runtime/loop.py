@@ -98,15 +98,17 @@ class ConnectionLoop:
 
     def redirect(self, url: CloudUrl) -> None:
         """See `LinkRuntime.redirect`."""
-        if url.origin != self.url.origin and self._protocol.phase is Phase.ACTIVE:
-            self._release = "switching_clouds"
+        connection = self._connection
+        if connection is not None and connection.is_acknowledged:
+            # Told to the cloud of the open socket, whatever other addresses came in between (P1 1.6).
+            self._release = "switching_clouds" if url.origin != connection.url.origin else None
         self.url = url
         self._is_urgent = True
         self.life.disconnected()
         self._protocol.redirected()
         self.outbound.outbox.close_gate()
-        if self._connection is not None:
-            self._connection.give_up(Interrupt.REDIRECT)
+        if connection is not None:
+            connection.give_up(Interrupt.REDIRECT)
         if self._pausing is not None:
             self._pausing.cancel(reason="a webhook asked for the session")
 
@@ -150,13 +152,12 @@ class ConnectionLoop:
         is_urgent, self._is_urgent = self._is_urgent, False
         with trio.CancelScope() as attempt:
             self._pausing = attempt
+            url = self.url
             async with contextlib.AsyncExitStack() as stack:
                 try:
                     async with self.limiter.slot(urgent=is_urgent):
                         transport = await stack.enter_async_context(
-                            self.connector.connect(
-                                self.url, self.identity.headers(), timeout=self.config.connect_timeout
-                            )
+                            self.connector.connect(url, self.identity.headers(), timeout=self.config.connect_timeout)
                         )
                 except ConnectFailedError as error:
                     self.accounts.counters.connect_failures += 1
@@ -167,12 +168,12 @@ class ConnectionLoop:
                 finally:
                     self._pausing = None
                 self.life.connect_error = None
-                return await self._serve(transport)
+                return await self._serve(transport, url)
         return 0.0
 
-    async def _serve(self, transport: Transport) -> float:
+    async def _serve(self, transport: Transport, url: CloudUrl) -> float:
         """Read until the socket is lost or given up; return the seconds to wait before the next one."""
-        connection = self._connection = Connection(transport, self.config, self.accounts.run_id)
+        connection = self._connection = Connection(transport, url, self.config, self.accounts.run_id)
         connection.expect_answer(self.config.ack_timeout)
         pause = 0.0
         try:

@@ -9,10 +9,13 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mentra_trio import Gap, LinkState, StopKind, StopReason
+from mentra_trio._net.transport import CloudUrl
 from mentra_trio.errors import HandshakeError, LinkLostError, SessionClosedError
 from tests.scripted_cloud import (
     CLOSED_BY_APP,
+    HOST,
     HUNG_UP,
+    OTHER_HOST,
     PACKAGE,
     SESSION,
     Choosing,
@@ -557,3 +560,29 @@ async def test_a_strange_code_is_not_repeated_in_the_log(
         assert link.socket.is_open
     assert "ana@example.com" not in caplog.text
     assert "a strange code" in caplog.text
+
+
+# Redirects (P1 1.6)
+
+
+HERE = CloudUrl(host=HOST, port=443, tls=True, target="/ws/miniapp")
+THERE = CloudUrl(host=OTHER_HOST, port=443, tls=True, target="/ws/miniapp")
+
+
+@pytest.mark.parametrize(
+    ("urls", "is_released"),
+    [([THERE], True), ([HERE], False), ([THERE, HERE], False), ([HERE, THERE], True), ([THERE, HERE, THERE], True)],
+)
+async def test_only_a_cloud_that_the_session_leaves_is_told_so(
+    autojump_clock: MockClock, urls: list[CloudUrl], is_released: bool
+) -> None:
+    """A cloud that is told so while the session stays would dispose of it, and forget its subscriptions."""
+    async with connected() as link:
+        for url in urls:
+            link.runtime.redirect(url)
+        assert await link.socket.wait_closed() == CLOSED_BY_APP
+        socket = await link.cloud.accept()
+
+        assert [message["type"] for message in link.socket.unread()] == ["ownership_release"] * is_released
+        assert socket.url == urls[-1]
+        assert (await socket.open())["type"] == "tpa_connection_init"
