@@ -1,5 +1,6 @@
 """`mentra-trio dev` as a developer uses it: real processes, real sockets, the real clock, absolute limits."""
 
+import codecs
 import io
 import os
 import pty
@@ -403,31 +404,33 @@ class Terminal:
     process: subprocess.Popen[bytes]
     fd: int
     output: str = ""
+    _seen: int = 0
+    _decoder: codecs.IncrementalDecoder = attrs.field(factory=codecs.getincrementaldecoder("utf-8"))
 
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
     def wait_for(self, text: str) -> None:
-        """Wait until a text was printed since the last time."""
+        """Wait until a text was printed after the one before. Both may come at once: a busy machine prints in lumps."""
         watchdog = time.monotonic() + LIMIT
-        got = ""
-        while text not in got:
-            assert time.monotonic() < watchdog, f"{text!r} was not printed, but {got!r}"
-            got += self._read()
-        self.output += got
+        while (found := self.output.find(text, self._seen)) < 0:
+            assert time.monotonic() < watchdog, f"{text!r} was not printed, but {self.output[self._seen :]!r}"
+            self._read()
+        self._seen = found + len(text)
 
     def wait_ended(self) -> int:
         """Wait until the program has ended; return its exit code."""
         watchdog = time.monotonic() + LIMIT
         while self.process.poll() is None:
             assert time.monotonic() < watchdog, "the program does not end"
-            self.output += self._read()
-        self.output += self._read()
+            self._read()
+        self._read()
         return self.process.returncode
 
-    def _read(self) -> str:
+    def _read(self) -> None:
         ready, _, _ = select.select([self.fd], [], [], 0.1)
-        return os.read(self.fd, 65536).decode("utf-8", "replace") if ready else ""
+        if ready:
+            self.output += self._decoder.decode(os.read(self.fd, 65536))
 
 
 @contextmanager
