@@ -24,6 +24,7 @@ always), and `reconnect` for one that goes on by itself. Which of the two is a d
 from __future__ import annotations
 
 import enum
+import math
 from http import HTTPStatus
 
 import attrs
@@ -46,8 +47,12 @@ from .refusals import (
 
 SOUND_AFTER = 5.0
 """Seconds after which a socket that a failed request has closed says nothing about the connection."""
+CLOSES_WITHIN = 5.0
+"""Seconds in which the cloud closes the socket after a failed request; it does so at once (P3 0.4)."""
+USUAL_PARK = 30.0
+"""Seconds of a park for which the cloud names no time that makes sense."""
 LONGEST_PARK = 300.0
-"""Most seconds that this side stays parked, whatever the cloud asks for; it asks for 30 (P1 2.6)."""
+"""Most seconds that this side stays parked on a socket, whatever the cloud asks for; it asks for 30 (P1 2.6)."""
 START_WINDOW = 6.0
 """Seconds that the cloud gives an app that it has called by webhook (P1 1.3)."""
 AWAITED_CAP = 1.0
@@ -142,11 +147,13 @@ class SessionProtocol:
     """The next socket begins with an init."""
     _is_init: bool = attrs.field(init=False, default=True)
     """This socket began with an init."""
-    _is_awaited: bool = attrs.field(init=False, default=False)
+    _is_awaited: bool = attrs.field(init=False, default=True)
     """A webhook has asked for the session, and no ack has come since."""
     _has_retried_init: bool = attrs.field(init=False, default=False)
-    _has_failed_request: bool = attrs.field(init=False, default=False)
-    """A request was refused on this socket, so the close 1008 that follows says nothing about the connection."""
+    _failed_request_at: float = attrs.field(init=False, default=-math.inf)
+    """When a request was refused on this socket: the close 1008 that follows says nothing about the connection."""
+    _parked_at: float | None = attrs.field(init=False, default=None)
+    """When this socket was parked first."""
     _acked_at: float | None = attrs.field(init=False, default=None)
     _down_since: float | None = attrs.field(init=False, default=None)
 
@@ -156,7 +163,8 @@ class SessionProtocol:
             return []
         self.phase = Phase.HANDSHAKE
         self._is_init = self._must_init
-        self._has_failed_request = False
+        self._failed_request_at = -math.inf
+        self._parked_at = None
         return [Send(self.init if self._is_init else Reconnect(sdk_version=self.init.sdk_version))]
 
     def receive(self, message: ControlMessage, now: float) -> list[Effect]:
@@ -167,8 +175,7 @@ class SessionProtocol:
             case ConnectionAck():
                 return self._acknowledged(message, now)
             case ReconnectDeferred():
-                self.phase = Phase.PARKED
-                return [Park(min(max(message.timeout, 0.0), LONGEST_PARK))]
+                return self._deferred(message, now)
             case AppStopped():
                 return self._end(StopKind.STOPPED_BY_CLOUD, message.reason or "app_stopped")
             case ReconnectRejected():
@@ -180,7 +187,7 @@ class SessionProtocol:
         """Tell that the socket is gone, with the close code and reason; 1006 without a close frame."""
         if self.phase is Phase.CLOSED:
             return []
-        if self.phase is Phase.ACTIVE and code == 1008 and self._has_failed_request:
+        if self.phase is Phase.ACTIVE and code == 1008 and now - self._failed_request_at <= CLOSES_WITHIN:
             # The message before the close counts, not the text of the close, which repeats it (P1 2.9). A socket that
             # held for a while was sound; requests that fail again and again must not become a storm of reconnects.
             was_sound = self._acked_at is not None and now - self._acked_at >= SOUND_AFTER
@@ -252,11 +259,20 @@ class SessionProtocol:
             self._acked_at = now
         self.phase = Phase.ACTIVE
         self._is_known = True
+        self._parked_at = None
         self._is_awaited = False
         self._must_init = False
         self._has_retried_init = False
         self._down_since = None
         return [Ready(ack=ack, is_fresh=is_fresh, is_first=is_first)]
+
+    def _deferred(self, message: ReconnectDeferred, now: float) -> list[Effect]:
+        self.phase = Phase.PARKED
+        if self._parked_at is None:
+            self._parked_at = now
+        # A cloud that defers again and again must not keep this side for ever.
+        left = max(self._parked_at + LONGEST_PARK - now, 0.0)
+        return [Park(min(message.timeout if message.timeout > 0 else USUAL_PARK, left))]
 
     def _rejected(self, message: ReconnectRejected, now: float) -> list[Effect]:
         if message.code in PERMANENT_REJECTIONS:
@@ -270,7 +286,7 @@ class SessionProtocol:
     def _refused(self, message: ConnectionRefused, now: float) -> list[Effect]:
         if self.phase is Phase.ACTIVE:
             # After the handshake this message means "a request failed", and does not say which (P3 0.4).
-            self._has_failed_request = True
+            self._failed_request_at = now
             error = CloudRefusedError(message.code, message.message)
             return [FailCalls(failed_families(message.code, message.message), error)]
         if message.code == "SESSION_NOT_FOUND":

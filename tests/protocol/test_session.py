@@ -236,6 +236,27 @@ def test_a_failed_request_of_an_earlier_socket_is_forgotten() -> None:
     ended(protocol, protocol.lost(1008, "Session ended", 4.0), StopKind.STOPPED_BY_CLOUD, "Session ended")
 
 
+def test_a_failed_request_of_long_ago_is_forgotten() -> None:
+    """The close that it causes comes at once (P3 0.4)."""
+    protocol = active()
+    protocol.receive(refused("STREAM_CREATE_FAILED"), 1.0)
+
+    ended(protocol, protocol.lost(1008, "Session ended", 6.5), StopKind.STOPPED_BY_CLOUD, "Session ended")
+
+
+def test_a_start_whose_handshake_is_lost_hurries_while_the_cloud_waits() -> None:
+    """A webhook asked for it, and the cloud gives an app 6 s (P1 1.3)."""
+    protocol = starting()
+    delays: list[float] = []
+    for now in (0.0, 1.0, 2.0, 3.0, 5.0, 7.0):
+        (effect,) = protocol.lost(1006, "", now)
+        assert isinstance(effect, Retry)
+        delays.append(effect.seconds)
+        protocol.opened()
+
+    assert delays == [QUICK, 0.5, 1.0, 1.0, 1.0, 8.0]
+
+
 def test_a_failed_request_does_not_excuse_another_close() -> None:
     protocol = active()
     protocol.receive(refused("STREAM_CREATE_FAILED"), 1.0)
@@ -294,9 +315,26 @@ def test_p1_2_6_a_deferral_parks_the_socket(code: str) -> None:
     assert protocol.phase is Phase.PARKED
 
 
-@pytest.mark.parametrize(("asked", "parked_for"), [(-5.0, 0.0), (0.0, 0.0), (30.0, 30.0), (1e9, LONGEST_PARK)])
+@pytest.mark.parametrize(
+    ("asked", "parked_for"), [(-5.0, 30.0), (0.0, 30.0), (0.5, 0.5), (12.5, 12.5), (1e9, LONGEST_PARK)]
+)
 def test_a_park_is_never_longer_than_this_side_wants(asked: float, parked_for: float) -> None:
     assert reconnecting().receive(ReconnectDeferred(timeout=asked), 11.0) == [Park(parked_for)]
+
+
+def test_parks_that_follow_each_other_have_one_limit() -> None:
+    protocol = reconnecting()
+    parks = [protocol.receive(BOOTING, 11.0 + 25.0 * number) for number in range(20)]
+
+    assert parks[:11] == [[Park(30.0)]] * 11
+    assert parks[11:14] == [[Park(25.0)], [Park(0.0)], [Park(0.0)]]
+
+
+def test_a_park_after_an_ack_has_a_limit_of_its_own() -> None:
+    protocol = parked(10.0)
+    protocol.receive(ACK, 300.0)
+
+    assert protocol.receive(BOOTING, 900.0) == [Park(30.0)]
 
 
 @pytest.mark.parametrize("ack", [ACK, RECONNECT_ACK])

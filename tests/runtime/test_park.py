@@ -107,7 +107,7 @@ async def test_the_clouds_own_limit_ends_the_session(autojump_clock: MockClock) 
 
 
 @pytest.mark.parametrize(
-    ("timeout_ms", "seconds"), [(30_000, 30), (1_000, 1), (0, 0), (-5, 0), (3_600_000, 300), (None, 30), ("100", 30)]
+    ("timeout_ms", "seconds"), [(30_000, 30), (1_000, 1), (0, 30), (-5, 30), (3_600_000, 300), (None, 30), ("100", 30)]
 )
 async def test_our_own_limit_ends_a_park_that_the_cloud_forgot(
     autojump_clock: MockClock, timeout_ms: object, seconds: float
