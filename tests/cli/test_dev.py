@@ -201,6 +201,20 @@ def test_a_script_plays_over_real_sockets(clean_process: Path, capsys: pytest.Ca
     assert "| Heard: three, in run 1" in lines
 
 
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_an_app_that_is_given_up_is_told_once(clean_process: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = ECHO.replace("MiniAppServer()", "MiniAppServer(restart=RestartPolicy(max_restarts=0))")
+    app = write(clean_process, "app.py", text.replace("MentraSession,", "MentraSession, RestartPolicy,"))
+    script = write(clean_process, "a.script", "say boom\nwait 0.3\nstart\nsay again\nexpect again, in run 2\n")
+
+    assert run(Options(app=app, script=script, plain=True)) == 1
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "the app crashed once and was given up; 'start' starts it again",
+        "the app crashed: ValueError: the handler failed (app.py:17)",
+    ]
+
+
 @attrs.define
 class Look:
     """An act that only looks where things are."""

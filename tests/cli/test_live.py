@@ -323,6 +323,17 @@ def test_a_terminal_hands_over_each_key_and_is_itself_again_afterwards(terminal:
     assert termios.tcgetattr(terminal) == before
 
 
+def test_the_size_is_that_of_the_terminal_whatever_the_environment_says(
+    terminal: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "132")
+    monkeypatch.setenv("LINES", "50")
+    termios.tcsetwinsize(terminal, (20, 40))
+    with open(terminal, "w", closefd=False) as stream:
+        assert LiveConsole(stream).get_size() == (40, 20)
+    assert LiveConsole(io.StringIO()).get_size() == (132, 50)
+
+
 def test_what_is_no_terminal_stays_as_it_is() -> None:
     with typing_mode(io.StringIO()) as restore:
         restore()
