@@ -5,7 +5,10 @@ Start here: `MiniAppServer` is your app; its session handler gets a `MentraSessi
 What you meet on the way: `EventStream` (events, `async for`), `Latest` (a current value with its changes), the values
 in `mentra_trio.models`, and the errors in `mentra_trio.errors`, whose tree is printed there.
 
-Try an app without glasses: `mentra-trio dev app.py`.
+Try an app without glasses: `mentra-trio dev app.py`. Test it: `mentra_trio.simulator`.
+
+Docstrings name their sources in brackets: `P1 2.6` is section 2.6 of the first of the four protocol books in
+`docs/protocol/`, `D6` a decision and `T1` a tested claim in `docs/architecture.md`, all in the source distribution.
 """
 
 from ._flow import EventStream as EventStream

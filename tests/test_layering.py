@@ -30,7 +30,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "_watch": (),
     "_desk": ("session", "_runtime", "_net", "_wire.webhooks", "config", "models"),
     "server": ("_desk", "_watch", "session", "_net", "_wire.webhooks", "_flow", "config", "models"),
-    "simulator": ("_wire", "_net.transport", "_net.websocket", "_net.serve", "models", "text"),
+    "simulator": ("_wire", "_net.transport", "_net.websocket", "_net.core_websocket", "_net.serve", "models", "text"),
     "testing": ("PUBLIC", "simulator", "cli", "_net.transport", "_link"),
     "cli": ("PUBLIC", "simulator", "testing", "_net.transport", "_link"),
     "__init__": ("PUBLIC", "_flow", "_link", "_runtime"),

@@ -33,8 +33,9 @@ class TranscriptionManager:
         `SlowConsumerError` after the last of them.
 
         Args:
-            languages: `en`, `en-GB`, `pt_BR` ...: what you would write is turned into the cloud's form (P2 1.4.2). None
-                or `auto` hears any language.
+            languages: `en`, `en-GB`, `pt_BR` ...: what you would write is turned into the cloud's form (P2 1.4.2). The
+                region is taken as it is: the cloud takes any, and hears the language alone (P2 Appendix A). None or
+                `auto` hears any language.
             interim: whether to yield interims; with `False` the stream yields finals only.
             hints: languages that the recogniser should expect besides. They count when the cloud begins to recognise,
                 and several streams of one language share them (P2 3.4).

@@ -19,6 +19,7 @@ import attrs
 import trio
 from trio.testing import memory_stream_pair
 
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.websocket import open_upgrade
 from mentra_trio._wire.codec import JsonObject, dumps, to_iso
 from mentra_trio.errors import ConnectFailedError, TransportClosedError
@@ -36,7 +37,7 @@ from .users import User
 from .webhooks import NoWebhooks, WebhookClient
 
 if TYPE_CHECKING:
-    from mentra_trio._net.transport import CloudUrl, Dial
+    from mentra_trio._net.transport import CloudUrl, Connector, Dial
 
     from .apps import InstalledApp
 
@@ -230,6 +231,14 @@ class Cloud:
         return status is not None and 200 <= status < 300
 
     # --- sockets
+
+    @property
+    def connector(self) -> Connector:
+        """What an app connects with to reach this cloud in memory: `async with app.running(connector=cloud.connector)`.
+
+        Of several clouds it reaches this one alone; `dial_by_host` makes a network of them.
+        """
+        return CoreWebSocketConnector(dial_by_host(self))
 
     async def dial(self, url: CloudUrl) -> trio.abc.Stream:
         """Open a connection in memory: a `Dial` for the SDK's connector. TLS is taken for granted.

@@ -1,10 +1,13 @@
 """What the README tells a newcomer to write, written and played."""
 
 import io
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from trio.testing import MockClock
 
 from mentra_trio.cli.acts import ScriptAct
@@ -36,3 +39,31 @@ async def test_the_app_that_the_readme_lets_a_newcomer_write_plays_its_script(
 
     assert (code, err.getvalue()) == (0, "")
     assert "cities" in sys.modules
+
+
+@pytest.mark.slow
+def test_the_test_that_the_readme_shows_passes_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "cities.py").write_text(block_after("Write `cities.py`"), "utf-8")
+    (tmp_path / "test_cities.py").write_text(block_after("Write `test_cities.py`"), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_cities.py"],
+        cwd=tmp_path,
+        env={**os.environ, "MENTRAOS_API_KEY": "any"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_the_test_that_the_readme_shows_is_short() -> None:
+    assert len(block_after("Write `test_cities.py`").splitlines()) <= 25
+
+
+def test_the_readme_shows_the_example_as_it_is() -> None:
+    example = (Path(__file__).parent.parent.parent / "examples" / "hello_glasses.py").read_text("utf-8")
+
+    assert block_after("## A complete app") == example
