@@ -8,6 +8,7 @@ import attrs
 
 from mentra_trio._wire.codec import to_iso
 from mentra_trio._wire.outbound import Envelope
+from mentra_trio._wire.webhooks import is_id
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)  # it holds ids and the key (D23)
@@ -20,6 +21,13 @@ class Identity:
     package_name: str
     api_key: str
     sdk_version: str
+
+    def rename(self, session_id: str) -> tuple[str, ...]:
+        """Take over the cloud's name for the session; give what is wrong with it if it cannot be one."""
+        if not is_id(session_id):
+            return ("sessionId: holds characters that no id has",)
+        self.session_id = session_id
+        return ()
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Give the headers of an upgrade request."""

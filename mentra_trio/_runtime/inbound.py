@@ -94,7 +94,7 @@ class Inbound:
             case StreamEvent() as event:
                 self._publish(event, received_at)
             case DeviceStateUpdate() as update:
-                self._apply_device_state(update)
+                self.accounts.faults(update, self.state.apply_device_state(update))
             case CapabilitiesUpdate() as update:
                 self.state.capabilities.set(update.capabilities)
             case SettingsUpdate() as update:
@@ -125,12 +125,6 @@ class Inbound:
         if self.life.ready.is_set():
             for change in changes:
                 self.hub.publish(SETTINGS_KEY, change)
-
-    def _apply_device_state(self, update: DeviceStateUpdate) -> None:
-        try:
-            self.accounts.faults(update, self.state.apply_device_state(update))
-        except DecodeError as error:
-            self.accounts.undecodable(error)
 
     def _warn_of(self, refused: PermissionRefused) -> None:
         for detail in refused.details:

@@ -295,7 +295,7 @@ class ConnectionLoop:
             self.accounts.counters.connections += 1
             self.inbound.connected()
         if ack.session_id:
-            self.identity.session_id = ack.session_id
+            self.accounts.faults(ack, self.identity.rename(ack.session_id))
         if ack.settings is not None:  # else what is known stays, as everything does over a reconnect (D17)
             self.inbound.apply_settings(ack.settings)
         if ack.mentraos_settings is not None:

@@ -11,8 +11,7 @@ import trio
 from mentra_trio._flow import LatestSource
 from mentra_trio._link import SessionState
 from mentra_trio._protocol.settings import SettingsBook, is_same
-from mentra_trio._wire.codec import decode_device_state
-from mentra_trio._wire.inbound import next_device_state
+from mentra_trio._wire.codec import next_device_state
 from mentra_trio.models.device import Capabilities, DeviceState
 from mentra_trio.models.settings import SettingChange, SystemSettings
 
@@ -58,9 +57,9 @@ class CloudState:
         return changes
 
     def apply_device_state(self, update: DeviceStateUpdate) -> tuple[str, ...]:
-        """Take over what changed about the glasses; return what was at fault. Raises `DecodeError`."""
-        changes, told, faults = decode_device_state(update.state)
-        self.device.set(next_device_state(self.device.latest.value, changes, told, full=update.full_snapshot))
+        """Take over what changed about the glasses; return what was at fault."""
+        state, faults = next_device_state(self.device.latest.value, update.state, full=update.full_snapshot)
+        self.device.set(state)
         self.informed.set()
         return faults
 

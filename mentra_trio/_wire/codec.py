@@ -27,10 +27,9 @@ __all__ = [
     "Decoded",
     "JsonObject",
     "decode",
-    "decode_device_state",
     "dumps",
     "encode",
-    "encode_inbound",
+    "next_device_state",
     "parse_object",
     "raw_command",
     "read_command",
@@ -166,11 +165,6 @@ def encode(command: Command, envelope: Envelope) -> str:
     return dumps(fields)
 
 
-def encode_inbound(message: InboundMessage) -> str:
-    """Write a message of the cloud, for the side that sends them."""
-    return dumps({"type": message.TYPE, **unstructure(message)})
-
-
 def raw_command(name: str, fields: Mapping[str, object], envelope: Envelope) -> RawCommand:
     """Make a command of the author's own fields. Given envelope fields win over ours.
 
@@ -276,16 +270,23 @@ def _without(value: object, spots: Collection[_Path]) -> object:
     return list(parts.values()) if isinstance(whole, list) else parts
 
 
-def decode_device_state(fields: Mapping[str, object]) -> tuple[DeviceState, frozenset[str], tuple[str, ...]]:
-    """Read the state of the glasses: the values, which of them were told, and what could not be read.
+def next_device_state(
+    before: DeviceState, fields: Mapping[str, object], *, full: bool
+) -> tuple[DeviceState, tuple[str, ...]]:
+    """Apply an update of the state of the glasses; give the new state and what could not be read.
 
-    The wire's sentinels, -1 for an unknown battery and the empty text, become `None` (P2 6.5, V1).
+    A full snapshot resets what it does not mention to unknown (P2 6.5, V8). What cannot be read stays what it was. The
+    wire's sentinels, -1 for an unknown battery and the empty text, become `None` (P2 6.5, V1).
     """
-    known = {wire: fields[wire] for wire in _DEVICE_FIELDS if wire in fields}
-    told = frozenset(_DEVICE_FIELDS[wire] for wire in known)
-    plain: JsonObject = {wire: value for wire, value in known.items() if value not in (None, "", -1)}
-    state, faults = structure(plain, DeviceState)
-    return state, told, faults
+    names = {wire: name for wire, name in _DEVICE_FIELDS.items() if wire in fields}
+    plain: JsonObject = {wire: fields[wire] for wire in names if fields[wire] not in (None, "", -1)}
+    read, faults = structure(plain, DeviceState)
+    changes = {
+        # A value that is there and could be read is not `None`.
+        name: getattr(before if wire in plain and getattr(read, name) is None else read, name)
+        for wire, name in names.items()
+    }
+    return attrs.evolve(DeviceState() if full else before, **changes), faults
 
 
 _DEVICE_FIELDS = {wire_name(DeviceState, name): name for name in attrs.fields_dict(DeviceState)}

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import attrs
 
-from mentra_trio.models.device import Capabilities, DeviceState
+from mentra_trio.models.device import Capabilities
 from mentra_trio.models.settings import SystemSettings
 
 
@@ -238,10 +238,3 @@ INBOUND_TYPES: dict[str, type[InboundMessage]] = {
 # Other spellings of older and, perhaps, later clouds (P1 2.5, P1 5.3).
 INBOUND_TYPES["connection_error"] = ConnectionRefused
 INBOUND_TYPES["mentraos_settings_update"] = SystemSettingsUpdate
-
-
-def next_device_state(state: DeviceState, changes: DeviceState, keys: frozenset[str], *, full: bool) -> DeviceState:
-    """Apply an update: a full snapshot resets what it does not mention to unknown (P2 6.5, V8)."""
-    if full:
-        return changes
-    return attrs.evolve(state, **{key: getattr(changes, key) for key in keys})

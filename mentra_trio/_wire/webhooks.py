@@ -63,9 +63,14 @@ def _identity(fields: JsonObject, name: str, kind: str) -> str:
         raise DecodeError(kind, [f"{name}: missing"])
     if not isinstance(value, str) or not value or len(value) > _LONGEST_ID:
         raise DecodeError(kind, [f"{name}: not a text of 1 to {_LONGEST_ID} characters"])
-    if _UNFIT.search(value) or value != value.strip():
+    if not is_id(value):
         raise DecodeError(kind, [f"{name}: holds characters that no id has"])
     return value
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text can be an id: it goes into an upgrade header, and must not end that line."""
+    return 0 < len(text) <= _LONGEST_ID and _UNFIT.search(text) is None and text == text.strip()
 
 
 def _url(fields: JsonObject, kind: str) -> str:

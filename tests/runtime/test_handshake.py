@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import Capabilities, LinkState, SessionConfig, StopKind, SystemSettings
+from mentra_trio import Capabilities, DeviceState, LinkState, SessionConfig, StopKind, SystemSettings
 from mentra_trio._wire.outbound import DisplayEvent
 from mentra_trio.errors import ConnectFailedError, HandshakeError, LinkLostError
 from mentra_trio.models.layouts import TextWall
@@ -366,6 +366,28 @@ async def test_every_kind_of_nonsense_is_logged_once(
 
         assert link.session.statistics().undecodable == 50
     assert len([record for record in caplog.records if "read" in record.message]) == 2
+
+
+@pytest.mark.parametrize("bad", ["a\r\nx-api-key: 1", "a\n", "\x00", " a", "x" * 513])
+async def test_a_session_id_that_would_break_an_upgrade_header_is_refused(autojump_clock: MockClock, bad: str) -> None:
+    """The id of the ack goes into the headers of the next upgrade."""
+    async with connected(sessionId=bad) as link:
+        assert link.session.session_id == SESSION
+        assert link.session.statistics().faulty_fields == 1
+        await link.socket.cut()
+        socket = await link.next_socket()
+
+        assert socket.headers["x-session-id"] == SESSION.encode()
+
+
+async def test_a_field_of_the_glasses_that_cannot_be_read_keeps_its_value(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await link.socket.send("device_state_update", state={"batteryLevel": 76})
+        await link.socket.send("device_state_update", state={"batteryLevel": "75", "charging": True})
+        await wait_all_tasks_blocked()
+
+        assert link.session.device.state.value == DeviceState(battery_level=76, charging=True)
+        assert link.session.statistics().faulty_fields == 1
 
 
 async def test_an_ack_without_settings_leaves_those_that_are_known(autojump_clock: MockClock) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
+from mentra_trio._wire.codec import dumps, unstructure
+from mentra_trio._wire.inbound import InboundMessage
+
 VECTORS = Path(__file__).parent.parent / "vectors"
 # What the recordings have in place of a value that differs from run to run.
 MARKS = {'"<timestamp>"': '"2026-06-27T10:00:00.000Z"', '"<timestamp:ms>"': "1781524815000"}
@@ -58,3 +61,8 @@ def to_reference_sdk() -> Iterator[tuple[str, str]]:
             if (step["dir"], step["kind"]) == ("in", "text"):
                 raw = step.get("raw")
                 yield name, raw if isinstance(raw, str) else text_of(cast("Json", step["message"]))
+
+
+def encode_inbound(message: InboundMessage) -> str:
+    """Write a message of the cloud as the side that sends it would."""
+    return dumps({"type": message.TYPE, **unstructure(message)})

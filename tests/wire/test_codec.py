@@ -4,16 +4,16 @@ import json
 from datetime import UTC, datetime
 from typing import cast
 
+import attrs
 import pytest
 
 from mentra_trio._wire.codec import (
     Decoded,
     JsonObject,
     decode,
-    decode_device_state,
     dumps,
     encode,
-    encode_inbound,
+    next_device_state,
     parse_object,
     raw_command,
     read_command,
@@ -52,7 +52,7 @@ from mentra_trio.models import (
     TextWall,
 )
 
-from .frames import from_real_cloud, from_reference_sdk, text_of, to_reference_sdk
+from .frames import encode_inbound, from_real_cloud, from_reference_sdk, text_of, to_reference_sdk
 
 NOON = "2026-06-14T12:00:00.000Z"
 ENVELOPE = Envelope(package_name="com.example.app", session_id="ana@example.com-com.example.app", timestamp=NOON)
@@ -412,36 +412,53 @@ def test_structure_and_unstructure_are_inverse() -> None:
 # The state of the glasses
 
 
-def test_p2_6_3_device_state_tells_which_fields_came() -> None:
-    state, told, faults = decode_device_state(
-        {"batteryLevel": 76, "fwVersion": "1.4.2", "deviceModel": "x", "timestamp": "y", "charging": None}
-    )
+def test_p2_6_3_an_update_changes_only_what_it_mentions() -> None:
+    before = DeviceState(connected=True, battery_level=76, wifi_ssid="HomeNet", charging=True)
+    fields: JsonObject = {
+        "batteryLevel": 75,
+        "fwVersion": "1.4.2",
+        "deviceModel": "x",
+        "timestamp": "y",
+        "charging": None,
+    }
 
-    assert state == DeviceState(battery_level=76, firmware_version="1.4.2")
-    assert told == {"battery_level", "firmware_version", "charging"}
+    after, faults = next_device_state(before, fields, full=False)
+
+    assert after == attrs.evolve(before, battery_level=75, firmware_version="1.4.2", charging=None)
     assert faults == ()
 
 
+def test_p2_6_5_a_snapshot_forgets_what_it_does_not_mention() -> None:
+    before = DeviceState(connected=True, battery_level=76)
+
+    assert next_device_state(before, {"charging": True}, full=True) == (DeviceState(charging=True), ())
+
+
+@pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("value", [None, "", -1, -1.0])
-def test_p2_6_5_sentinels_of_the_wire_mean_unknown(value: object) -> None:
-    state, told, faults = decode_device_state({"caseBatteryLevel": value, "wifiSsid": value, "batteryLevel": 0})
+def test_p2_6_5_sentinels_of_the_wire_mean_unknown(value: object, *, full: bool) -> None:
+    before = DeviceState(case_battery_level=50, wifi_ssid="HomeNet")
+    fields: JsonObject = {"caseBatteryLevel": value, "wifiSsid": value, "batteryLevel": 0}
 
-    assert state == DeviceState(battery_level=0)
-    assert told == {"case_battery_level", "wifi_ssid", "battery_level"}
-    assert faults == ()
+    assert next_device_state(before, fields, full=full) == (DeviceState(battery_level=0), ())
 
 
-def test_a_state_that_cannot_be_read_is_unknown() -> None:
-    state, told, faults = decode_device_state({"batteryLevel": "76", "connected": "yes", "charging": True})
+@pytest.mark.parametrize("full", [False, True])
+def test_what_cannot_be_read_stays_what_it_was(*, full: bool) -> None:
+    before = DeviceState(battery_level=76, charging=False)
+    fields: JsonObject = {"batteryLevel": "75", "connected": "yes", "charging": True}
 
-    assert state == DeviceState(charging=True)
-    assert told == {"battery_level", "connected", "charging"}
-    assert faults == ("connected: not true or false", "batteryLevel: not a whole number")
+    after, faults = next_device_state(before, fields, full=full)
+
+    assert after == DeviceState(battery_level=76, charging=True)
+    assert sorted(faults) == ["batteryLevel: not a whole number", "connected: not true or false"]
 
 
 def test_a_battery_level_may_be_spelled_with_a_fraction_of_zero() -> None:
-    assert decode_device_state({"batteryLevel": 76.0})[0] == DeviceState(battery_level=76)
-    assert decode_device_state({"batteryLevel": 76.5})[2] == ("batteryLevel: not a whole number",)
+    unknown = DeviceState()
+
+    assert next_device_state(unknown, {"batteryLevel": 76.0}, full=False) == (DeviceState(battery_level=76), ())
+    assert next_device_state(unknown, {"batteryLevel": 76.5}, full=False)[1] == ("batteryLevel: not a whole number",)
 
 
 # Writing

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from mentra_trio._wire.codec import JsonObject, decode, encode_inbound
+from mentra_trio._wire.codec import JsonObject, decode
 from mentra_trio._wire.inbound import (
     INBOUND_TYPES,
     AppStopped,
@@ -27,7 +27,6 @@ from mentra_trio._wire.inbound import (
     StreamEvent,
     SystemSettingsUpdate,
     UnknownMessage,
-    next_device_state,
 )
 from mentra_trio.errors import DecodeError
 from mentra_trio.models import (
@@ -35,7 +34,6 @@ from mentra_trio.models import (
     ButtonCapabilities,
     CameraCapabilities,
     Capabilities,
-    DeviceState,
     DisplayCapabilities,
     FieldOfView,
     ImuCapabilities,
@@ -49,7 +47,7 @@ from mentra_trio.models import (
     VideoCapabilities,
 )
 
-from .frames import from_real_cloud
+from .frames import encode_inbound, from_real_cloud
 
 NOON = "2026-06-14T12:00:00.000Z"
 AT_NOON = datetime(2026, 6, 14, 12, tzinfo=UTC)
@@ -452,23 +450,6 @@ def test_p2_6_4_a_model_with_a_display_is_read() -> None:
             ),
         )
     )
-
-
-def test_p2_6_3_an_update_changes_what_it_mentions() -> None:
-    before = DeviceState(connected=True, battery_level=76, wifi_ssid="HomeNet")
-    changes = DeviceState(battery_level=75, wifi_ssid=None)
-
-    after = next_device_state(before, changes, frozenset({"battery_level", "wifi_ssid"}), full=False)
-
-    assert after == DeviceState(connected=True, battery_level=75)
-
-
-def test_p2_6_5_a_snapshot_forgets_what_it_does_not_mention() -> None:
-    before = DeviceState(connected=True, battery_level=76)
-
-    after = next_device_state(before, DeviceState(charging=True), frozenset({"charging"}), full=True)
-
-    assert after == DeviceState(charging=True)
 
 
 def test_an_unknown_message_keeps_its_type() -> None:

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from mentra_trio._wire.codec import (
     JsonObject,
     decode,
-    decode_device_state,
     dumps,
     encode,
-    encode_inbound,
+    next_device_state,
     parse_object,
     raw_command,
     read_command,
@@ -36,8 +35,9 @@ from mentra_trio._wire.streams import (
 )
 from mentra_trio._wire.webhooks import SessionRequest, StopRequest, decode_webhook
 from mentra_trio.errors import DecodeError
+from mentra_trio.models import DeviceState
 
-from .frames import from_real_cloud, text_of
+from .frames import encode_inbound, from_real_cloud, text_of
 
 pytestmark = pytest.mark.slow
 NOW = datetime(2026, 6, 14, tzinfo=UTC)
@@ -140,9 +140,12 @@ def test_any_event_is_read_or_is_a_decode_error(base: str, data: object) -> None
 
 @given(OBJECTS)
 def test_any_device_state_is_read(fields: JsonObject) -> None:
-    _, told, faults = decode_device_state(fields)
+    before = DeviceState(battery_level=76, charging=True)
+    for full in (False, True):
+        after, faults = next_device_state(before, fields, full=full)
 
-    assert len(faults) <= len(told)
+        assert len(faults) <= len(fields)
+        assert type(after) is DeviceState
 
 
 @given(MESSAGES | OBJECTS)

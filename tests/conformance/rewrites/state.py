@@ -41,14 +41,19 @@ def deliver_to_all(items: list[Item], item: Item) -> None:
 
 
 def only_told(items: list[Item], item: Item) -> None:
-    """The state of the glasses is what the cloud has told of it, in the types of P2 6.3; the rest is unknown."""
+    """The state of the glasses is what the cloud has told of it, in the types of P2 6.3; the rest is unknown.
+
+    What cannot be read stays what it was.
+    """
     state: Json = {}
     for earlier in items[: items.index(item)]:
         told = as_object(field(earlier.message, "state"))
         if earlier.dir == "in" and field(earlier.message, "type") == "device_state_update" and told is not None:
+            before = dict(state)
             if field(earlier.message, "fullSnapshot") is True:
                 state.clear()
-            state |= {snake(name): value for name, value in told.items()}
+            for name, value in ((snake(key), value) for key, value in told.items()):
+                state[name] = value if value is None or _is_state(name, value) else before.get(name)
     if (recorded := as_object(item.value)) is not None:
         item.value = {name: value if _is_state(name, state.get(name)) else None for name, value in recorded.items()}
 
