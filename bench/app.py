@@ -26,6 +26,25 @@ def say(mark: str, **fields: object) -> None:
 
 
 @attrs.define(eq=False)
+class Profile:
+    """A profile of what is counted, where one is wanted."""
+
+    _profile: cProfile.Profile | None = None
+
+    def begin(self) -> None:
+        """Start to look."""
+        if "BENCH_PROFILE" in os.environ:
+            self._profile = cProfile.Profile()
+            self._profile.enable()
+
+    def end(self) -> None:
+        """Write what was seen."""
+        if self._profile is not None:
+            self._profile.disable()
+            self._profile.dump_stats(os.environ["BENCH_PROFILE"])
+
+
+@attrs.define(eq=False)
 class Count:
     """What passed between two marks, and the time that this process took for it."""
 
@@ -34,24 +53,20 @@ class Count:
     _wall: float = 0.0
     _cpu: float = 0.0
     _dropped: int = 0
-    _profile: cProfile.Profile | None = None
+    _profile: Profile = attrs.field(factory=Profile)
 
     def begin(self) -> None:
         """Start to count."""
         say("begin")
         self.events = 0
         self._dropped = self.stream.statistics().dropped
-        if "BENCH_PROFILE" in os.environ:
-            self._profile = cProfile.Profile()
-            self._profile.enable()
+        self._profile.begin()
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def end(self) -> None:
         """Tell what was counted, the mark itself left out."""
         cpu, wall = time.process_time() - self._cpu, time.perf_counter() - self._wall
-        if self._profile is not None:
-            self._profile.disable()
-            self._profile.dump_stats(os.environ["BENCH_PROFILE"])
+        self._profile.end()
         dropped = self.stream.statistics().dropped - self._dropped
         say("end", events=self.events - 1, dropped=dropped, cpu=cpu, wall=wall)
 
@@ -90,9 +105,17 @@ async def idle(session: MentraSession) -> None:
 
 async def show(session: MentraSession) -> None:
     """Show what is said."""
+    profile = Profile()
     async with session.transcription.stream() as lines:
         async for line in lines:
-            await session.display.show_text_wall(line.text)
+            if line.text == BEGIN:
+                profile.begin()
+                say("begin")
+            elif line.text == END:
+                profile.end()
+                say("end")
+            else:
+                await session.display.show_text_wall(line.text)
 
 
 ROLES: dict[str, Callable[[MentraSession], Awaitable[None]]] = {

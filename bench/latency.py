@@ -32,7 +32,7 @@ _LAST_ECHOES = 5.0
 
 
 @attrs.define(eq=False)
-class _Hall:
+class Hall:
     """The sessions of one app that hear transcripts."""
 
     visits: list[Visit] = attrs.field(factory=list[Visit])
@@ -76,12 +76,12 @@ async def measure(apps: Sequence[Contender], plan: Plan, say: Say) -> list[Row]:
     """Measure all apps that can be called, in turns."""
     runs = Runs()
     async with open_cloud() as cloud, AsyncExitStack() as stack:
-        halls: dict[str, tuple[App, _Hall]] = {}
+        halls: dict[str, tuple[App, Hall]] = {}
         for contender in apps:
             if not contender.dials_itself:
                 say(f"latency: {contender.name} opens {plan.listeners} sessions")
                 app = await stack.enter_async_context(open_app(contender, "show", cloud.url))
-                hall = _Hall()
+                hall = Hall()
                 await hall.open(cloud, app, plan.listeners)
                 halls[contender.name] = app, hall
         for number in range(plan.runs + 1):

@@ -1,4 +1,7 @@
-"""Where the time goes from the socket to `async for`, and from a call to the socket: cProfile around what is counted.
+"""Where the time goes: cProfile around what is counted.
+
+Three loads: transcripts and microphone chunks as fast as the socket takes them, for the way from the socket to
+`async for`; and many sessions that show what they hear at the pace of speech, for the way back to the socket as well.
 
 A profile tells shares, not speed: it makes Python code three times slower, and more so where functions are small.
 """
@@ -12,15 +15,16 @@ from pathlib import Path
 import trio
 
 from .cloud import open_cloud
-from .contenders import contenders
+from .contenders import contenders, open_app
 from .figures import QUICK, arguments, tell
+from .latency import Hall
 from .throughput import SOUND, TEXT, open_listener, run_once
 
 _LINES = 40
 
 
 async def profile(connector: str | None, seconds: float, lines: int) -> None:
-    """Profile both loads."""
+    """Profile all loads."""
     (ours,) = contenders(connector=connector, bare=False)
     with tempfile.TemporaryDirectory() as folder:
         for load in (TEXT, SOUND):
@@ -28,8 +32,26 @@ async def profile(connector: str | None, seconds: float, lines: int) -> None:
             result = Path(folder) / load.role
             async with open_cloud() as cloud, open_listener(cloud, ours, load, {"BENCH_PROFILE": str(result)}) as heard:
                 await run_once(*heard, load, seconds)
-            print(f"\n{load.name}\n")
-            pstats.Stats(str(result)).strip_dirs().sort_stats("tottime").print_stats(lines)
+            show(load.name, result, lines)
+        tell("profile: displays")
+        result = Path(folder) / "show"
+        async with open_cloud() as cloud, open_app(ours, "show", cloud.url, {"BENCH_PROFILE": str(result)}) as app:
+            hall = Hall()
+            await hall.open(cloud, app, QUICK.listeners)
+            await hall.visits[0].write(TEXT.begin)
+            await app.mark("begin")
+            await hall.speak(2 * seconds)
+            await hall.visits[0].write(TEXT.end)
+            await app.mark("end")
+        show(f"event in to display out, {QUICK.listeners} sessions", result, lines)
+
+
+def show(name: str, result: Path, lines: int) -> None:
+    """Print the functions that took longest by themselves, then those that took longest with what they call."""
+    print(f"\n## {name}")
+    stats = pstats.Stats(str(result)).strip_dirs()
+    stats.sort_stats("tottime").print_stats(lines)
+    stats.sort_stats("cumtime").print_stats(lines)
 
 
 def main() -> None:
