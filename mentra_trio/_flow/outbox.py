@@ -56,6 +56,8 @@ class Outgoing(Generic[C]):
     item: C | Literal[Dirty.DIRTY]
     lane: str | None = None
     """The lane that the item waited in, if it did."""
+    remaining: float | None = None
+    """Seconds that are left of the lifetime of an item that is sent again."""
     on_written: Callable[[], None] | None = None
     on_failed: Callable[[Exception], None] | None = None
 
@@ -131,6 +133,8 @@ class Outbox(Generic[C]):
     _is_dirty: bool = attrs.field(init=False, default=False)
     _lanes: dict[str, _Lane[C]] = attrs.field(init=False, factory=dict[str, _Lane[C]])
     _queue: collections.deque[_Entry[C]] = attrs.field(init=False, factory=collections.deque[_Entry[C]])
+    _newest: str | None = attrs.field(init=False, default=None)
+    """The lane of what was taken last, control frames and the writer's own state aside; None for the queue."""
     _is_open: bool = attrs.field(init=False, default=False)
     _in_flight: Outgoing[C] | None = attrs.field(init=False, default=None)
     """What the writer has taken and is not done with."""
@@ -303,10 +307,14 @@ class Outbox(Generic[C]):
                 self._restored += 1
         self._writer.unpark_all()
 
-    def forget_lanes(self) -> None:
-        """Forget what was last sent on the lanes; what waits in them stays."""
-        for lane in self._lanes.values():
-            lane.last = None
+    def forget_suspects(self) -> None:
+        """Forget what was sent on the lanes and may have cost the connection; what waits in them stays.
+
+        That is what was taken last of all, and what was sent again already: it may have cost the one before, too.
+        """
+        for name, lane in self._lanes.items():
+            if lane.last is not None and (name == self._newest or lane.last.is_restored):
+                lane.last = None
 
     def close(self, error: Callable[[], Exception]) -> None:
         """Throw away what waits, except control frames, and accept only those from here on. Idempotent.
@@ -381,6 +389,7 @@ class Outbox(Generic[C]):
         if self._queue:
             entry = self._queue.popleft()
             entry.is_taken = True
+            self._newest = None
             if entry.sender is not None:
                 trio.lowlevel.reschedule(entry.sender)
             return Outgoing(kind=Kind.QUEUE, item=entry.item, on_written=entry.on_written, on_failed=entry.on_failed)
@@ -406,7 +415,9 @@ class Outbox(Generic[C]):
         lane.pending = None
         lane.last = post
         lane.sent_at = now
-        return Outgoing(kind=Kind.LANE, item=post.item, lane=name)
+        self._newest = name
+        remaining = post.expires_at - now if post.is_restored and post.expires_at < math.inf else None
+        return Outgoing(kind=Kind.LANE, item=post.item, lane=name, remaining=remaining)
 
     def _next_due(self) -> float:
         """When the next waiting lane becomes due, on the Trio clock."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, assert_never
 
 import attrs
+import trio
 
-from mentra_trio._flow import Hub
+from mentra_trio._flow import Gap, Hub
 from mentra_trio._protocol.subscriptions import TranscriptRouter
 from mentra_trio._wire.codec import decode
 from mentra_trio._wire.inbound import (
@@ -67,10 +68,18 @@ class Inbound:
 
     _router: TranscriptRouter = attrs.field(init=False, factory=TranscriptRouter)
     _names: dict[str, StreamName | None] = attrs.field(init=False, factory=dict[str, StreamName | None])
+    _deaf_since: float | None = attrs.field(init=False, default=None)
+    """When the cloud was last heard, where streams have not been told yet that events may be missing."""
+
+    def disconnected(self, since: float) -> None:
+        """Note that what the cloud says is lost, from a moment on the Trio clock."""
+        if self._deaf_since is None:
+            self._deaf_since = since
 
     def connected(self) -> None:
-        """Begin a connection."""
+        """Begin a connection that was acknowledged."""
         self._router.connected()
+        self._mark_gap()
 
     def receive(  # noqa: PLR0912 - one branch for each kind of message
         self, message: str | bytes, received_at: datetime
@@ -136,7 +145,18 @@ class Inbound:
 
     # Streams
 
+    def _mark_gap(self) -> None:
+        """Tell streams that events may be missing before what comes now.
+
+        At the ack, or at an event before it: a socket brings events from the moment that the cloud has attached it, and
+        its ack a little later (P1 2.4).
+        """
+        if self._deaf_since is not None:
+            since, self._deaf_since = self._deaf_since, None
+            self.hub.mark_gap(Gap(seconds=trio.current_time() - since, reason="the connection was lost"))
+
     def _hear(self, data: bytes, received_at: datetime) -> None:
+        self._mark_gap()
         counters = self.accounts.counters
         sequence = counters.audio_chunks_received
         counters.audio_chunks_received += 1
@@ -146,6 +166,7 @@ class Inbound:
             counters.unclaimed_events += 1
 
     def _publish(self, event: StreamEvent, received_at: datetime) -> None:
+        self._mark_gap()
         name = self._name(event.stream_type)
         is_claimed = self._publish_raw(event, name, received_at)
         if name is None:

@@ -214,7 +214,7 @@ class ConnectionLoop:
                 if self.life.is_live:
                     log.warning("[%s] connection lost with code %d", self.accounts.run_id, code)
                 if code in _CANNOT_TAKE:
-                    self.outbound.outbox.forget_lanes()
+                    self.outbound.outbox.forget_suspects()
                 return self._pause(self._protocol.lost(code, reason, trio.current_time()))
             case Interrupt.TIMED_OUT if self._protocol.phase is Phase.PARKED:
                 return self._pause(self._protocol.park_timed_out())
@@ -239,10 +239,11 @@ class ConnectionLoop:
             return
         # What was written after the last sign of life may be lost with the socket.
         outbox.restore_lanes(connection.heard_at)
+        # Nobody knows how long a dead socket was dead.
+        lost_at = connection.heard_at if connection.interrupt is Interrupt.DEAD else trio.current_time()
+        self.inbound.disconnected(lost_at)
         if self._down_since is None:
-            # Nobody knows how long a dead socket was dead.
-            is_dead = connection.interrupt is Interrupt.DEAD
-            self._down_since = connection.heard_at if is_dead else trio.current_time()
+            self._down_since = lost_at
         self.life.disconnected()
 
     # Effects
@@ -301,13 +302,9 @@ class ConnectionLoop:
         if ack.mentraos_settings is not None:
             state.system.set(ack.mentraos_settings)
         state.capabilities.set(ack.capabilities)
-        if not ready.is_first:
-            if self._down_since is not None:
-                seconds = trio.current_time() - self._down_since
-                self.hub.mark_gap(Gap(seconds=seconds, reason="the connection was lost"))
-            if ready.is_fresh:
-                # The cloud has cleared the display (P3 1.4: it shows a boot screen), so show the newest again.
-                outbox.restore_lanes(-math.inf)
+        if ready.is_fresh and not ready.is_first:
+            # The cloud has cleared the display (P3 1.4: it shows a boot screen), so show the newest again.
+            outbox.restore_lanes(-math.inf)
         down_since, self._down_since = self._down_since, None
         self.outbound.acknowledged()
         connection.acknowledged()

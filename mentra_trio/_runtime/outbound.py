@@ -15,7 +15,7 @@ import trio
 from mentra_trio._flow import DIRTY, Hub, Kind, Outbox, Outgoing, PendingCalls
 from mentra_trio._protocol.subscriptions import claimed_name, wanted_list
 from mentra_trio._wire.codec import encode
-from mentra_trio._wire.outbound import Command, Family, RawCommand, Request, SubscriptionUpdate
+from mentra_trio._wire.outbound import Command, DisplayEvent, Family, RawCommand, Request, SubscriptionUpdate
 from mentra_trio.config import SessionConfig
 from mentra_trio.errors import LinkDownError, RequestTimedOutError, TransportClosedError
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from mentra_trio._wire.streams import Subscription
 
 R = TypeVar("R")
+
+_SHORTEST_DURATION = 0.001
+"""Seconds; the wire has whole milliseconds, of which 0 means for ever (P3 1.2)."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -134,7 +137,7 @@ class Outbound:
         """Write what the outbox gives, one frame at a time, until the connection ends."""
         while True:
             outgoing = await self.outbox.next()
-            command = self._new_list() if outgoing.item is DIRTY else outgoing.item
+            command = self._new_list() if outgoing.item is DIRTY else _aged(outgoing.item, outgoing.remaining)
             if command is None:
                 continue
             try:
@@ -184,6 +187,13 @@ class Outbound:
             return
         self.accounts.counters.messages_lost += 1
         log.warning("[%s] the connection ended while %s was written", self.accounts.run_id, _name_of(outgoing.item))
+
+
+def _aged(command: Command, remaining: float | None) -> Command:
+    """Give a display that is shown again the time that is left of its duration."""
+    if remaining is None or not isinstance(command, DisplayEvent):
+        return command
+    return attrs.evolve(command, duration=max(remaining, _SHORTEST_DURATION))
 
 
 def _not_written(command: Command, error: Exception) -> ValueError:

@@ -481,17 +481,53 @@ async def test_a_restored_item_that_waits_past_its_lifetime_is_thrown_away(
     assert counts(outbox) == {"written_lanes": 1, "restored": 1, "discarded": 1}
 
 
-async def test_forgotten_lanes_are_not_restored_but_what_waits_stays(
+async def test_what_was_sent_last_is_forgotten_as_a_suspect_but_what_waits_stays(
     outbox: Outbox[str], autojump_clock: MockClock
 ) -> None:
     outbox.open_gate()
     outbox.post("text", "shown")
     await next_name(outbox)
+    outbox.control("ping")
+    await next_name(outbox)
     outbox.post("card", "waits")
-    outbox.forget_lanes()
+    outbox.forget_suspects()
     outbox.restore_lanes(0)
     assert await next_name(outbox) == "waits"
     assert outbox.is_empty
+
+
+async def test_what_was_sent_before_something_else_is_no_suspect_until_it_was_sent_again(
+    outbox: Outbox[str], autojump_clock: MockClock
+) -> None:
+    outbox.open_gate()
+    for expected in (True, False):
+        if expected:
+            outbox.post("text", "shown")
+        assert await next_name(outbox) == "shown"
+        await outbox.send("command")
+        await next_name(outbox)
+        await trio.sleep(1)
+        outbox.forget_suspects()
+        outbox.restore_lanes(0)
+        assert outbox.is_empty is not expected
+
+
+async def test_an_item_that_is_sent_again_tells_what_is_left_of_its_lifetime(
+    outbox: Outbox[str], autojump_clock: MockClock
+) -> None:
+    outbox.open_gate()
+    outbox.post("text", "shown", lifetime=10)
+    await trio.sleep(2)
+    assert (await outbox.next()).remaining is None
+    for left in (7, 6):
+        await trio.sleep_until(10 - left)
+        outbox.restore_lanes(0)
+        assert (await outbox.next()).remaining == left
+    outbox.post("text", "for ever")
+    await trio.sleep(1)
+    await outbox.next()
+    outbox.restore_lanes(0)
+    assert (await outbox.next()).remaining is None
 
 
 # The end

@@ -225,6 +225,49 @@ async def test_a_display_is_not_shown_again_after_its_duration(
         assert [text for _, text in shown(socket)] == texts
 
 
+async def test_a_display_that_is_shown_again_stays_for_the_rest_of_its_duration(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await show(link, "brief", duration=5)
+        await trio.sleep(3)
+        link.runtime.redirect(link.runtime.url)
+        socket = await link.next_socket()
+        display = await socket.expect("display_event")
+
+        assert display["durationMs"] == 2000
+
+
+@pytest.mark.parametrize("code", [1009, 1011])
+async def test_a_display_that_the_cloud_cannot_take_is_not_sent_again(autojump_clock: MockClock, code: int) -> None:
+    async with connected() as link:
+        await show(link, "too much")
+        await trio.sleep(1)
+        await link.socket.close(code)
+        socket = await link.next_socket()
+        await trio.sleep(1)
+
+        assert shown(socket) == []
+
+
+async def test_a_display_outlives_a_close_that_a_later_command_has_caused(autojump_clock: MockClock) -> None:
+    """Once: if it was the display after all, the next close tells."""
+    async with connected() as link:
+        await show(link, "innocent")
+        await trio.sleep(1)
+        await link.session.raw.send("too_much")
+        await trio.sleep(1)
+        await link.socket.close(1011)
+        socket = await link.next_socket()
+        await trio.sleep(1)
+        assert [text for _, text in shown(socket)] == ["innocent"]
+        await link.session.raw.send("too_much")
+        await trio.sleep(1)
+        await socket.close(1011)
+        socket = await link.next_socket()
+        await trio.sleep(1)
+
+        assert shown(socket) == []
+
+
 async def test_a_display_that_waited_is_sent_although_its_duration_has_passed(autojump_clock: MockClock) -> None:
     """It was never shown, so its time has not begun."""
     async with connected() as link:
