@@ -11,16 +11,15 @@ from pathlib import Path
 import trio
 
 from . import imports, latency, memory, starts, throughput
-from .contenders import BARE, OURS, REFERENCE, contenders, find_reference
+from .contenders import REFERENCE, contenders, find_reference
 from .figures import FULL, QUICK, Figure, Row, arguments, tell
 
 PROGRAMS = (throughput, starts, memory, latency, imports)
-_COLUMNS = (OURS, BARE, REFERENCE)
 
 
 def table(rows: list[Row]) -> str:
     """Lay the figures out as a Markdown table: median, and lowest to highest run in brackets."""
-    present = [name for name in _COLUMNS if any(name in row.figures for row in rows)]
+    present = list(dict.fromkeys(name for row in rows for name in row.figures))
     lines = [["", *present, *(["ours / reference"] if REFERENCE in present else [])]]
     lines.append(["---", *("---:" for _ in lines[0][1:])])
     for row in rows:

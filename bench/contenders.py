@@ -41,9 +41,15 @@ class Contender:
 def contenders(
     reference: Path | None = None, *, connector: str | None = None, bare: bool = True
 ) -> tuple[Contender, ...]:
-    """List who takes part. `reference` is the folder where the reference SDK is installed."""
-    environment = {"BENCH_CONNECTOR": connector} if connector else {}
-    found = [Contender(name=OURS, command=(sys.executable, "-P", str(HERE / "app.py")), environment=environment)]
+    """List who takes part.
+
+    `reference` is the folder where the reference SDK is installed, `connector` (`module:class`) another transport that
+    is measured beside the default one.
+    """
+    found = [Contender(name=OURS, command=(sys.executable, "-P", str(HERE / "app.py")))]
+    if connector is not None:
+        name = connector.rpartition(":")[2]
+        found.append(attrs.evolve(found[0], name=name, environment={"BENCH_CONNECTOR": connector}))
     if bare:
         found.append(Contender(name=BARE, command=(sys.executable, "-P", str(HERE / "bare.py")), dials_itself=True))
     if reference is not None:

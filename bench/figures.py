@@ -121,7 +121,9 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     """Make the command line that all programs share."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="less of everything, for a first look")
-    parser.add_argument("--connector", metavar="MODULE:CLASS", help="transport to measure instead of the default one")
+    parser.add_argument(
+        "--connector", metavar="MODULE:CLASS", help="another transport to measure beside the default one"
+    )
     parser.add_argument(
         "--reference", type=Path, metavar="FOLDER", help="measure the reference SDK too, installed here on demand"
     )

@@ -25,7 +25,7 @@ _LINES = 40
 
 async def profile(connector: str | None, seconds: float, lines: int) -> None:
     """Profile all loads."""
-    (ours,) = contenders(connector=connector, bare=False)
+    ours = contenders(connector=connector, bare=False)[-1]
     with tempfile.TemporaryDirectory() as folder:
         for load in (TEXT, SOUND):
             tell(f"profile: {load.name}")

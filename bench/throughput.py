@@ -14,12 +14,14 @@ import trio
 
 from . import frames
 from .cloud import Cloud, Visit, open_cloud
-from .contenders import OURS, App, Contender, open_app
+from .contenders import BARE, REFERENCE, App, Contender, open_app
 from .figures import Plan, Row, Runs, Say, run_program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+_UNBOUNDED = (BARE, REFERENCE)
+"""Who has no bounded streams that could drop something."""
 _TEXTS = frames.speech(500)
 _SOUNDS = frames.sound(200)
 
@@ -92,7 +94,7 @@ async def measure(apps: Sequence[Contender], plan: Plan, say: Say) -> list[Row]:
                     if number:
                         runs.add("cpu", name, by_cpu)
                         runs.add("clock", name, by_clock)
-                        if name == OURS:  # the others have no bounded streams
+                        if name not in _UNBOUNDED:
                             runs.add("lost", name, 100 * lost)
         rows.append(runs.row("cpu", f"{load.name} through `async for`", "/s of processor", digits=0))
         rows.append(runs.row("clock", f"{load.name}, by the clock", "/s", digits=0))
