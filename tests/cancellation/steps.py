@@ -29,12 +29,10 @@ class _CountDown(trio.abc.Instrument):
 
     _scope: trio.CancelScope
     _left: int
-    has_fired: bool = attrs.field(init=False, default=False)
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         self._left -= 1
         if self._left == 0:
-            self.has_fired = True
             self._scope.cancel(reason="its moment has come")
 
 
@@ -43,7 +41,7 @@ class Attempt:
     """One run of an operation that is cancelled at one moment."""
 
     step: int
-    """After which step, from 1."""
+    """After which step; 0 for before the first."""
     is_done: bool = attrs.field(init=False, default=False)
     """The operation has returned."""
     has_fired: bool = attrs.field(init=False, default=False)
@@ -52,6 +50,8 @@ class Attempt:
     async def run(self, operation: Callable[[], Awaitable[object]]) -> None:
         """Run the operation, and let what it began go on until nothing happens any more; cancel both at the moment."""
         with trio.CancelScope() as scope:
+            if self.step == 0:
+                scope.cancel(reason="it is cancelled already")
             instrument = _CountDown(scope, self.step)
             trio.lowlevel.add_instrument(instrument)
             try:
@@ -60,18 +60,19 @@ class Attempt:
                 await trio.testing.wait_all_tasks_blocked()
             finally:
                 trio.lowlevel.remove_instrument(instrument)
-                self.has_fired = instrument.has_fired
+                self.has_fired = scope.cancel_called
 
 
 def every_step(*, stride: int = 1) -> Generator[Attempt, None, None]:
-    """Give an attempt for each step that the operation takes, and a last one that is not cancelled at all.
+    """Give an attempt that is cancelled before it begins, one for each step, and a last one that is not cancelled.
 
     An operation of many steps may ask for every nth of them; the soak takes them all.
     """
-    for step in itertools.count(1, 1 if is_soak() else stride):
+    for step in itertools.chain([0], itertools.count(1, 1 if is_soak() else stride)):
         assert step < MOST_STEPS
         attempt = Attempt(step)
         yield attempt
+        assert step > 0 or not attempt.is_done, "a cancelled task called it, and it did not notice"
         if not attempt.has_fired:
             assert attempt.is_done
             return

@@ -117,7 +117,8 @@ async def test_a_read_that_is_cancelled_loses_no_event(autojump_clock: MockClock
             nursery.start_soon(feed, link.socket)
             await attempt.run(lambda: anext(stream))
             if not attempt.is_done:
-                await anext(stream)
+                with trio.fail_after(5):
+                    await anext(stream)
             counts = stream.statistics()
 
             assert (counts.received, counts.delivered, counts.buffered) == (count, count, 0)

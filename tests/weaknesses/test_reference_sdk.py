@@ -225,6 +225,7 @@ async def test_weakness_05_the_handler_finds_all_that_the_ack_tells(autojump_clo
             mentraosSettings={"userTimezone": "Europe/Berlin"},
             capabilities={"modelName": "Even Realities G1"},
         )
+        await trio.sleep(0.05)
         await socket.send("device_state_update", state={"batteryLevel": 80}, fullSnapshot=True)
         await wait_all_tasks_blocked()
 
@@ -449,6 +450,23 @@ async def test_weakness_13_a_repeated_session_request_keeps_the_session(
         assert not any(each.is_open for each in cloud.sockets)
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.05, 1.0])
+async def test_weakness_13_a_first_session_request_that_is_repeated_opens_one_socket(
+    autojump_clock: MockClock, apart: float
+) -> None:
+    """P1 3.5 #13: each request opens its own, and nobody knows of the others."""
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        calls = [app.start_soon()]
+        await trio.sleep(apart)
+        calls.append(app.start_soon())
+        socket = await cloud.accept()
+        await wait_all_tasks_blocked()
+        await socket.handshake()
+
+        assert [(await call.answer()).status for call in calls] == [200, 200]
+        assert len(cloud.dials) == 1
+
+
 async def test_weakness_14_the_same_cloud_gets_no_release(autojump_clock: MockClock) -> None:
     """P1 3.5 #14: it would throw the preserved subscriptions away."""
     async with open_cloud() as cloud, open_app(cloud) as app:
@@ -512,6 +530,26 @@ async def test_weakness_16_every_end_is_told_once_in_one_way(autojump_clock: Moc
 
         kind = "STOP_REQUESTED" if "webhook" in how else "STOPPED_BY_CLOUD"
         assert told == [f"stream {kind}", f"stop {kind}"]
+
+
+async def test_weakness_16_the_first_reason_stays(autojump_clock: MockClock) -> None:
+    """P1 3.5 #16: whoever asks late is told of another end."""
+
+    async def on_stop(session: MentraSession, reason: StopReason) -> None:
+        await trio.sleep(2)
+        told.append(reason)
+
+    told: list[StopReason] = []
+    async with open_cloud() as cloud, open_app(cloud, on_stop=on_stop) as app:
+        socket = await app.start()
+        await app.sessions[0].end()
+        await trio.sleep(0.1)
+        await socket.send("app_stopped")
+        await app.stop()
+        await trio.sleep(LONG)
+
+        assert told == [StopReason(StopKind.ENDED_BY_APP)]
+        assert app.sessions[0].stop_reason == told[0]
 
 
 async def test_weakness_17_an_error_in_a_handler_is_logged_and_costs_only_that_run(
