@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 
 import attrs
 
@@ -68,6 +68,10 @@ class Hub:
     def has(self, key: Hashable) -> bool:
         """Tell whether any stream is open for `key`."""
         return key in self._routes
+
+    def open_keys(self) -> Collection[Hashable]:
+        """Return what streams are open for."""
+        return self._routes.keys()
 
     def open_tags(self) -> list[object]:
         """Return the tags of the open streams in opening order, duplicates included."""

@@ -17,7 +17,7 @@ log = logging.getLogger("mentra_trio.session")
 _LONGEST_KIND = 512
 """Characters of what is remembered as told; the cloud may have chosen them."""
 _MOST_KINDS = 256
-"""Kinds of trouble that get a warning of their own."""
+"""Kinds of news that get a record of their own."""
 
 
 @attrs.frozen(kw_only=True)
@@ -78,7 +78,7 @@ class Accounts:
 
     run_id: str
     counters: Counters = attrs.field(init=False, factory=Counters)
-    _warned: set[str] = attrs.field(init=False, factory=set[str])
+    _told: set[str] = attrs.field(init=False, factory=set[str])
 
     def statistics(self, *, outbox: OutboxStatistics, streams: HubStatistics) -> SessionStatistics:
         """Give the present counts."""
@@ -87,24 +87,24 @@ class Accounts:
     def undecodable(self, error: DecodeError) -> None:
         """Note a frame or event that could not be read."""
         self.counters.undecodable += 1
-        self.warn_once(f"undecodable {error.message_type}", str(error))
+        self.once(f"undecodable {error.message_type}", str(error))
 
     def faults(self, message: object, faults: tuple[str, ...]) -> None:
         """Note the fields of a message that were treated as absent."""
         if faults:
             self.counters.faulty_fields += len(faults)
             kind = type(message).__name__
-            self.warn_once(f"faulty {kind}", f"{kind} holds fields that cannot be read: {'; '.join(faults)}")
+            self.once(f"faulty {kind}", f"{kind} holds fields that cannot be read: {'; '.join(faults)}")
 
     def dropped(self, stream: str) -> None:
         """Note that a stream's consumer begins to lose events."""
         log.warning("[%s] the loop over %s does not keep up, so events are dropped", self.run_id, stream)
 
-    def warn_once(self, what: str, text: str) -> None:
-        """Log the first of a kind as a warning, the others quietly: a cloud gone mad must not fill the log."""
-        level = logging.DEBUG
+    def once(self, what: str, text: str, level: int = logging.WARNING) -> None:
+        """Log the first of a kind, and the others at DEBUG: a cloud gone mad must not fill the log."""
         what = what[:_LONGEST_KIND]
-        if what not in self._warned and len(self._warned) < _MOST_KINDS:
-            self._warned.add(what)
-            level = logging.WARNING
+        if what in self._told or len(self._told) >= _MOST_KINDS:
+            level = logging.DEBUG
+        else:
+            self._told.add(what)
         log.log(level, "[%s] %s", self.run_id, text)

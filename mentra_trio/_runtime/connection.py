@@ -70,7 +70,9 @@ class Connection:
     """The cloud has taken this socket, and does not hold it back."""
     heard_at: float = attrs.field(init=False, factory=trio.current_time)
     """When the last frame arrived."""
-    has_ponged: bool = attrs.field(init=False, default=False)
+    _has_asked: bool = attrs.field(init=False, default=False)
+    """A JSON ping was sent on this socket."""
+    _has_ponged: bool = attrs.field(init=False, default=False)
     """The cloud answers JSON pings on this socket (P1 2.8: old ones do not)."""
     _reading: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
     """Around the reader; its deadline is the ack or park deadline."""
@@ -100,6 +102,10 @@ class Connection:
         self.is_acknowledged = False
         self.expect_answer(seconds)
         self._alive.set()
+
+    def ponged(self) -> None:
+        """Note a JSON pong. One that nobody asked for says nothing about the answers to come."""
+        self._has_ponged = self._has_asked
 
     def give_up(self, why: Interrupt) -> None:
         """End the reader. The first cause counts."""
@@ -165,8 +171,9 @@ class Connection:
             asked_at = trio.current_time()
             known = self._signs
             control(JsonPing())
+            self._has_asked = True
             with trio.move_on_after(self.config.pong_timeout) as patience:
-                if self.has_ponged:
+                if self._has_ponged:
                     await self._wait_heard(known)
                 else:
                     await self._wait_any_answer(known)

@@ -137,7 +137,7 @@ class Inbound:
 
     def _warn_of(self, refused: PermissionRefused) -> None:
         for detail in refused.details:
-            self.accounts.warn_once(
+            self.accounts.once(
                 f"permission {detail.stream}",
                 f"the cloud refused the stream {detail.stream[:_LONGEST_WORD]!r}: it needs "
                 f"{detail.required_permission[:_LONGEST_WORD]!r}",
@@ -173,7 +173,7 @@ class Inbound:
             key = None
         elif name.base == "transcription":
             key = self._router.route(name, self.hub.has)
-            if key is None and not is_claimed:
+            if key is None and not is_claimed and self._wants_speech:
                 self.accounts.counters.foreign_transcripts += 1
                 return
         else:
@@ -188,6 +188,10 @@ class Inbound:
             self.hub.publish(key, payload.value)
         elif not is_claimed:
             self.accounts.counters.unclaimed_events += 1
+
+    @property
+    def _wants_speech(self) -> bool:
+        return any(isinstance(key, str) and key.startswith("transcription:") for key in self.hub.open_keys())
 
     def _publish_raw(self, event: StreamEvent, name: StreamName | None, received_at: datetime) -> bool:
         keys = {("raw", event.stream_type if name is None else name.identity)}

@@ -110,7 +110,6 @@ class LinkRuntime:
             random=random,
             life=self._life,
             accounts=self._accounts,
-            hub=self._hub,
             inbound=inbound,
             outbound=self._outbound,
             finish=self.finish,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, assert_never
 import attrs
 import trio
 
-from mentra_trio._flow import Gap, Hub
 from mentra_trio._net.limiter import ConnectLimiter
 from mentra_trio._net.transport import CloudUrl, Connector, Transport
 from mentra_trio._protocol.backoff import Backoff
@@ -65,7 +64,6 @@ class ConnectionLoop:
     random: Random
     life: Life
     accounts: Accounts
-    hub: Hub
     inbound: Inbound
     outbound: Outbound
     finish: Callable[[StopReason, MentraError | None], None]
@@ -197,7 +195,7 @@ class ConnectionLoop:
             case None:
                 return None
             case Pong():
-                connection.has_ponged = True
+                connection.ponged()
                 return None
             case Ping():
                 self.outbound.outbox.control(JsonPong())
@@ -258,14 +256,14 @@ class ConnectionLoop:
                 case Ready():
                     self._ready(effect, connection)
                 case Park(seconds):
-                    log.info("[%s] parked for up to %.0f s", self.accounts.run_id, seconds)
+                    self.accounts.once("parked", f"parked for up to {seconds:.0f} s", logging.INFO)
                     self.outbound.outbox.close_gate()
                     self.life.parked()
                     connection.parked(seconds + _PARK_MARGIN)
                 case FailCalls():
                     self._fail_calls(effect)
                 case Log(text):
-                    log.info("[%s] %s", self.accounts.run_id, text)
+                    self.accounts.once(text, text, logging.INFO)
                 case Retry(seconds):
                     pause = seconds
                 case End(reason, error):
@@ -310,7 +308,7 @@ class ConnectionLoop:
         connection.acknowledged()
         self.life.connected()
         if down_since is None:
-            log.info("[%s] connected", self.accounts.run_id)
+            self.accounts.once("connected", "connected", logging.INFO)
         else:
             # As loud as the loss: whoever reads of that reads of its end.
             log.warning("[%s] connected again after %.1f s", self.accounts.run_id, trio.current_time() - down_since)
@@ -319,7 +317,7 @@ class ConnectionLoop:
         code, text = effect.error.code, effect.error.text
         failed = self.outbound.fail_calls(effect.families, partial(CloudRefusedError, code, text))
         word = code if PLAIN_WORDS.fullmatch(code) else "a strange code"
-        log.warning("[%s] the cloud refused a request with %s (%d failed)", self.accounts.run_id, word, failed)
+        self.accounts.once(f"refused {word}", f"the cloud refused a request with {word} ({failed} failed)")
 
     def _end(self, reason: StopReason, error: MentraError | None) -> None:
         if error is not None and self.life.is_live:

@@ -173,8 +173,8 @@ async def test_what_arrives_before_the_ack_is_taken(autojump_clock: MockClock) -
         assert runtime.state.capabilities.value == Capabilities(model_name="G1")
         assert runtime.state.settings.value == {"a": 1}
         assert runtime.state.system.value.brightness == 9
-        assert runtime.statistics().unclaimed_events == 1
-        assert runtime.statistics().foreign_transcripts == 1
+        assert runtime.statistics().unclaimed_events == 2
+        assert runtime.statistics().foreign_transcripts == 0
         assert not runtime.ready.is_set()
         await socket.ack(settings=[{"key": "a", "value": 1}])
         await runtime.ready.wait()

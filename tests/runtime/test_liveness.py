@@ -220,3 +220,13 @@ async def test_a_writer_that_is_stuck_with_control_frames_gives_the_socket_up(au
         assert link.session.statistics().outbox.control == 1
         await link.runtime.link_state.wait_for(lambda state: state is LinkState.RECONNECTING)
         assert trio.current_time() == 10
+
+
+async def test_a_pong_that_nobody_asked_for_proves_nothing(autojump_clock: MockClock) -> None:
+    """An old cloud that says one never answers a ping (P1 2.8)."""
+    async with connected() as link:
+        link.socket.answers_pings = False
+        await link.socket.send("pong")
+        await trio.sleep(300)
+
+        assert link.socket.is_open

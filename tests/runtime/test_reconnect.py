@@ -562,6 +562,28 @@ async def test_a_strange_code_is_not_repeated_in_the_log(
     assert "a strange code" in caplog.text
 
 
+async def test_a_cloud_gone_mad_does_not_fill_the_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first of a kind is told, the others are for DEBUG."""
+    caplog.set_level(logging.INFO, "mentra_trio.session")
+    async with connected() as link:
+        for number in range(50):
+            await link.socket.send("tpa_connection_error", code="INTERNAL_ERROR", message=f"no {number}")
+            await link.socket.send("reconnect_deferred", code="BOOTING", timeoutMs=30_000 + number)
+            await link.socket.send("tpa_connection_error", code="SESSION_NOT_FOUND", message="no")
+            await link.socket.ack()
+        await wait_all_tasks_blocked()
+        records = [record.getMessage().removeprefix("[run] ") for record in caplog.records]
+
+    assert records == [
+        "connected",
+        "the cloud refused a request with INTERNAL_ERROR (0 failed)",
+        "parked for up to 30 s",
+        "the cloud has no session for something that was sent while parked",
+    ]
+
+
 # Redirects (P1 1.6)
 
 
@@ -586,3 +608,29 @@ async def test_only_a_cloud_that_the_session_leaves_is_told_so(
         assert [message["type"] for message in link.socket.unread()] == ["ownership_release"] * is_released
         assert socket.url == urls[-1]
         assert (await socket.open())["type"] == "tpa_connection_init"
+
+
+async def test_a_gap_stands_before_what_a_new_socket_brings_ahead_of_its_ack(autojump_clock: MockClock) -> None:
+    """The cloud sends events from the moment that it has attached a socket, its ack a little later (P1 2.4)."""
+    async with connected() as link, link.session.mic.stream().with_gaps() as sound:
+        await link.socket.send_audio(b"1")
+        await wait_all_tasks_blocked()
+        await link.socket.cut()
+        socket = await link.cloud.accept()
+        await trio.sleep(1)
+        await socket.open()
+        await socket.send_audio(b"3")
+        await socket.send_audio(b"4")
+        await trio.sleep(2)
+        await socket.ack()
+        await socket.send_audio(b"5")
+        await wait_all_tasks_blocked()
+        items = [await anext(sound) for _ in range(5)]
+
+        assert [item if isinstance(item, Gap) else item.data for item in items] == [
+            b"1",
+            Gap(1, "the connection was lost"),
+            b"3",
+            b"4",
+            b"5",
+        ]
