@@ -267,8 +267,9 @@ class Desk:
             running.runtime.redirect(start.url)
         else:
             if running is not None:
-                # Its grace goes on beside the new run, without a link (D7).
-                with trio.move_on_after(self.config.close_timeout):
+                # Its grace goes on beside the new run, without a link (D7). That is closed within `close_timeout`; a
+                # limit that ends in the same moment would let the new socket come first.
+                with trio.move_on_after(2 * self.config.close_timeout):
                     await running.runtime.aclose()
                 # A stop in the moment of that end has cancelled this start, but not that wait.
                 await trio.lowlevel.checkpoint_if_cancelled()

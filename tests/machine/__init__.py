@@ -1,0 +1,1 @@
+"""State machines under random fire: the SDK and the simulated cloud against each other."""
