@@ -142,12 +142,15 @@ async def test_p3_0_4_an_error_that_closes_nothing_changes_nothing(autojump_cloc
         assert link.session.link_state.value is LinkState.CONNECTED
 
 
-async def test_p3_0_4_an_action_that_breaks_the_cloud_is_not_repeated(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("culprit", ["display_event", "custom"])
+async def test_p3_0_4_an_action_that_breaks_the_cloud_is_not_repeated(autojump_clock: MockClock, culprit: str) -> None:
     """P3 0.4: an exception in there closes with 1011; the same message again would do it again."""
     async with connected() as link:
-        await link.session.display.show_text_wall("poison")
-        await link.session.raw.send("custom")
-        await wait_all_tasks_blocked()
+        if culprit == "display_event":
+            await link.session.display.show_text_wall("poison")
+        else:
+            await link.session.raw.send("custom")
+        await link.socket.expect(culprit)
         await link.socket.close(1011, "Internal server error")
         socket = await link.next_socket()
         await trio.sleep(5)
