@@ -307,13 +307,15 @@ class Outbox(Generic[C]):
                 self._restored += 1
         self._writer.unpark_all()
 
-    def forget_suspects(self) -> None:
+    def forget_suspects(self, since: float) -> None:
         """Forget what was sent on the lanes and may have cost the connection; what waits in them stays.
 
-        That is what was taken last of all, and what was sent again already: it may have cost the one before, too.
+        That is what was sent at `since` or later, what was taken last of all, and what was sent again already: it may
+        have cost the connection before, too.
         """
         for name, lane in self._lanes.items():
-            if lane.last is not None and (name == self._newest or lane.last.is_restored):
+            is_suspect = lane.sent_at >= since or name == self._newest
+            if lane.last is not None and (is_suspect or lane.last.is_restored):
                 lane.last = None
 
     def close(self, error: Callable[[], Exception]) -> None:

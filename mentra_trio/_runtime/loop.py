@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 _CANNOT_TAKE = frozenset({1009, 1011})
 """Close codes of a cloud that could not take a frame: sending it again would only repeat them (P1 2.9)."""
+_BREAKS_WITHIN = 5.0
+"""Seconds after which a frame has not broken the cloud: that takes as long as the way there and back."""
 _PARK_MARGIN = 0.25
 """Seconds that the word of the cloud that a park is over may be late; it tells why, which our clock cannot."""
 
@@ -212,7 +214,7 @@ class ConnectionLoop:
                 if self.life.is_live:
                     log.warning("[%s] connection lost with code %d", self.accounts.run_id, code)
                 if code in _CANNOT_TAKE:
-                    self.outbound.outbox.forget_suspects()
+                    self.outbound.outbox.forget_suspects(trio.current_time() - _BREAKS_WITHIN)
                 return self._pause(self._protocol.lost(code, reason, trio.current_time()))
             case Interrupt.TIMED_OUT if self._protocol.phase is Phase.PARKED:
                 return self._pause(self._protocol.park_timed_out())

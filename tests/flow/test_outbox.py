@@ -1,4 +1,5 @@
 import itertools
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -490,7 +491,7 @@ async def test_what_was_sent_last_is_forgotten_as_a_suspect_but_what_waits_stays
     outbox.control("ping")
     await next_name(outbox)
     outbox.post("card", "waits")
-    outbox.forget_suspects()
+    outbox.forget_suspects(math.inf)
     outbox.restore_lanes(0)
     assert await next_name(outbox) == "waits"
     assert outbox.is_empty
@@ -507,9 +508,21 @@ async def test_what_was_sent_before_something_else_is_no_suspect_until_it_was_se
         await outbox.send("command")
         await next_name(outbox)
         await trio.sleep(1)
-        outbox.forget_suspects()
+        outbox.forget_suspects(trio.current_time() - 0.5)
         outbox.restore_lanes(0)
         assert outbox.is_empty is not expected
+
+
+async def test_what_was_sent_lately_is_a_suspect(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    outbox.open_gate()
+    outbox.post("text", "shown")
+    await next_name(outbox)
+    await outbox.send("command")
+    await next_name(outbox)
+    await trio.sleep(1)
+    outbox.forget_suspects(trio.current_time() - 1)
+    outbox.restore_lanes(0)
+    assert outbox.is_empty
 
 
 async def test_an_item_that_is_sent_again_tells_what_is_left_of_its_lifetime(

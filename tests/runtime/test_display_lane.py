@@ -252,7 +252,7 @@ async def test_a_display_outlives_a_close_that_a_later_command_has_caused(autoju
     """Once: if it was the display after all, the next close tells."""
     async with connected() as link:
         await show(link, "innocent")
-        await trio.sleep(1)
+        await trio.sleep(6)
         await link.session.raw.send("too_much")
         await trio.sleep(1)
         await link.socket.close(1011)
