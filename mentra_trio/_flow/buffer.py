@@ -1,10 +1,10 @@
 """The bounded buffer behind one `EventStream`, and its overflow policies.
 
-The hub references buffers, users hold streams. Because a buffer knows nothing of its stream, a stream that is
-dropped while open is collected at once and can say so.
+The hub references buffers, users hold streams. Because a buffer knows nothing of its stream, a stream that is dropped
+while open is collected at once and can say so.
 
-Every change is made in sync code of one Trio run, so each method is atomic. Items are kept in slots: a slot's
-item may be replaced until a consumer takes it, also when that consumer has been woken but has not run yet.
+Every change is made in sync code of one Trio run, so each method is atomic. Items are kept in slots: a slot's item may
+be replaced until a consumer takes it, also when that consumer has been woken but has not run yet.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Overflow(enum.Enum):
     COALESCE = "coalesce"
     """Replace an unread event in place by a newer one with the same key.
 
-    Events without a key are never dropped. A full stream removes its oldest keyed event, counted as dropped;
-    when it holds none, it yields all that it holds and then raises `SlowConsumerError`.
+    Events without a key are never dropped. A full stream removes its oldest keyed event, counted as dropped; when it
+    holds none, it yields all that it holds and then raises `SlowConsumerError`.
     """
 
     FAIL = "fail"
@@ -93,9 +93,8 @@ class _Slot(Generic[T]):
 class Buffer(Generic[T]):
     """Unread items of one stream, oldest first, and the tasks that wait for one.
 
-    Wake-ups: each stored item wakes one waiting task, and a woken task takes an item without another
-    checkpoint. So while a task waits, every stored item has a woken task of its own, and cancelling one task
-    cannot strand another.
+    Wake-ups: each stored item wakes one waiting task, and a woken task takes an item without another checkpoint. So
+    while a task waits, every stored item has a woken task of its own, and cancelling one task cannot strand another.
     """
 
     name: str
@@ -270,8 +269,7 @@ class Buffer(Generic[T]):
 
     @staticmethod
     def _as_item(gap: Gap) -> T:
-        # Only buffers that want gaps store them, and `EventStream.with_gaps` promises `T | Gap` to their
-        # consumers.
+        # Only buffers that want gaps store them, and `EventStream.with_gaps` promises `T | Gap` to their consumers.
         return typing.cast("T", gap)
 
 

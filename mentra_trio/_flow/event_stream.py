@@ -37,13 +37,13 @@ class EventStream(Generic[T_co]):
     subscribes when the loop starts and is fine for a loop that lives as long as its source: nothing closes
     the stream when the loop is left early.
 
-    The source never waits for a consumer. A stream holds a limited number of unread events; what happens
-    beyond that is its overflow policy, and every loss is counted in `statistics`.
+    The source never waits for a consumer. A stream holds a limited number of unread events; what happens beyond that is
+    its overflow policy, and every loss is counted in `statistics`.
 
-    The loop ends when the source ends, after the events already received. Several tasks may iterate over one
-    stream; each event goes to one of them. Cancelling a task that waits for an event loses none. Each item is
-    a point where a cancellation takes effect, but the scheduler is visited only when there is nothing to read
-    and at least once every 32 items (D13), because a visit costs more than most events.
+    The loop ends when the source ends, after the events already received. Several tasks may iterate over one stream;
+    each event goes to one of them. Cancelling a task that waits for an event loses none. Each item is a point where a
+    cancellation takes effect, but the scheduler is visited only when there is nothing to read and at least once every
+    32 items (D13), because a visit costs more than most events.
 
     Streams come from their sources; the constructor is not public and has no effect on the source.
 
@@ -119,9 +119,8 @@ class EventStream(Generic[T_co]):
             else:
                 self._items_since_yield = 0
                 await trio.lowlevel.checkpoint()
-            # No checkpoint between here and the return: an item that was taken must reach the caller, and a
-            # woken task must take what it was woken for. Another task may have been faster, or closed the
-            # stream.
+            # No checkpoint between here and the return: an item that was taken must reach the caller, and a woken task
+            # must take what it was woken for. Another task may have been faster, or closed the stream.
             if buffer.slots:
                 self._items_since_yield += 1
                 return buffer.take()
@@ -164,8 +163,8 @@ class EventStream(Generic[T_co]):
         if self._run is None or self._buffer.ending is Ending.CLOSED:
             return
         was_open = self._buffer.ending is not Ending.FINISHED
-        # Collection may happen in another thread, after the run, or in the middle of the hub's own work, so
-        # the hub is told by the one call that is safe in all these places.
+        # Collection may happen in another thread, after the run, or in the middle of the hub's own work, so the hub is
+        # told by the one call that is safe in all these places.
         with contextlib.suppress(trio.RunFinishedError):
             self._run.run_sync_soon(_abandon, self._hub, self._registration())
         if was_open:
@@ -190,8 +189,7 @@ class EventStream(Generic[T_co]):
         return StopAsyncIteration()
 
     def _registration(self) -> Buffer[object]:
-        # The hub cannot know the item type of a key. Whoever publishes under these keys promises items of
-        # type T.
+        # The hub cannot know the item type of a key. Whoever publishes under these keys promises items of type T.
         return typing.cast("Buffer[object]", self._buffer)
 
 

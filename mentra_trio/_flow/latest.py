@@ -36,8 +36,8 @@ class Latest(Generic[T_co]):
     async def wait_for(self, predicate: Callable[[T_co], bool]) -> T_co:
         """Wait until `predicate` holds; return the value it held for. One checkpoint if it holds already.
 
-        The predicate runs in the calling task, each time the task sees a change. A value that is replaced
-        before the task runs is not seen. Cancelling loses nothing.
+        The predicate runs in the calling task, each time the task sees a change. A value that is replaced before the
+        task runs is not seen. Cancelling loses nothing.
 
         Raises:
             SessionError: nothing can change the value any more and the predicate does not hold.
@@ -58,9 +58,9 @@ class Latest(Generic[T_co]):
     def changes(self) -> LatestChanges[T_co]:
         """Iterate over changes made after this call, newest only.
 
-        Values that are replaced before the iterating task reads them are skipped, so a value may come again
-        when it changed and changed back in between. The iteration ends when nothing can change the value any
-        more. Nothing needs to be closed.
+        Values that are replaced before the iterating task reads them are skipped, so a value may come again when it
+        changed and changed back in between. The iteration ends when nothing can change the value any more. Nothing
+        needs to be closed.
         """
         return LatestChanges(self._cell)
 

@@ -297,8 +297,8 @@ class Outbox(Generic[C]):
     def restore_lanes(self, since: float) -> None:
         """Make what was last sent on a lane pending again if it was sent at `since` or later.
 
-        A lane where something newer waits is left alone, and so is an item whose lifetime is over. Restoring
-        does not prolong a lifetime: an item that cannot be sent again before its end is thrown away.
+        A lane where something newer waits is left alone, and so is an item whose lifetime is over. Restoring does not
+        prolong a lifetime: an item that cannot be sent again before its end is thrown away.
         """
         now = trio.current_time()
         for lane in self._lanes.values():

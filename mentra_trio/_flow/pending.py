@@ -1,7 +1,7 @@
 """`PendingCalls`: matches replies to the requests that wait for them.
 
-Matching is a pure function of the request (`Expectation.accept`), so the same code serves replies with an id,
-replies without one ("the oldest that waits"), and replies that arrive by another way.
+Matching is a pure function of the request (`Expectation.accept`), so the same code serves replies with an id, replies
+without one ("the oldest that waits"), and replies that arrive by another way.
 """
 
 from __future__ import annotations
@@ -108,8 +108,7 @@ class PendingCalls(Generic[M]):
 
     @contextlib.contextmanager
     def expect(self, expectation: Expectation[M, R]) -> Generator[Waiter[R], None, None]:
-        """Wait for a reply inside the block. Enter it before sending: a reply can only reach a request that
-        waits.
+        """Wait for a reply inside the block. Enter it before sending: a reply can only reach a request that waits.
 
         Raises:
             Exception: what `full` makes when too many requests wait, or what `close` was given.

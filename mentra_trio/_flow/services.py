@@ -19,16 +19,15 @@ async def open_services() -> AsyncGenerator[trio.Nursery, None]:
             services.start_soon(write_frames)
             await use_the_connection()
 
-    A cancellation from outside reaches the block at once, but not the services: the block's ``finally``
-    clauses can still use them. `start` is part of the block: a service that is cancelled before it called
-    ``started()`` ends.
+    A cancellation from outside reaches the block at once, but not the services: the block's ``finally`` clauses can
+    still use them. `start` is part of the block: a service that is cancelled before it called ``started()`` ends.
 
-    Resource handling: when the block is left, in whatever way, the services are cancelled and waited for.
-    Their own clean-up decides how long that takes.
+    Resource handling: when the block is left, in whatever way, the services are cancelled and waited for. Their own
+    clean-up decides how long that takes.
 
-    Error handling: an exception of the block leaves unwrapped. A service is expected not to raise; if one
-    does, that is a bug: all services and the block are cancelled, and the exception leaves in a group,
-    together with the block's own exception if there is one.
+    Error handling: an exception of the block leaves unwrapped. A service is expected not to raise; if one does, that is
+    a bug: all services and the block are cancelled, and the exception leaves in a group, together with the block's own
+    exception if there is one.
     """
     failure: Exception | None = None
     try:
@@ -51,8 +50,8 @@ async def open_services() -> AsyncGenerator[trio.Nursery, None]:
 
 async def _hold(task_status: trio.TaskStatus[trio.Nursery]) -> None:  # noqa: ASYNC114  # started only above
     async with trio.open_nursery() as services:
-        # A task that was cancelled stays in the scope that called `start`, in spite of `started()`; shielded,
-        # it would never end. There is no checkpoint between this check and `started()`.
+        # A task that was cancelled stays in the scope that called `start`, in spite of `started()`; shielded, it would
+        # never end. There is no checkpoint between this check and `started()`.
         await trio.lowlevel.checkpoint_if_cancelled()
         # Ends: `open_services` cancels this scope in its `finally`.
         services.cancel_scope.shield = True

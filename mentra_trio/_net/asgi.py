@@ -70,11 +70,11 @@ def build_app(
     """
     # Imported here: Starlette takes a third of the time that `import mentra_trio` may take, and the simulator, the
     # command line and most tests of an app never need it.
-    from starlette.applications import Starlette  # noqa: PLC0415
-    from starlette.exceptions import HTTPException  # noqa: PLC0415
-    from starlette.middleware import Middleware  # noqa: PLC0415
-    from starlette.responses import JSONResponse  # noqa: PLC0415
-    from starlette.routing import Route  # noqa: PLC0415
+    from starlette.applications import Starlette  # noqa: PLC0415 - late, as said above
+    from starlette.exceptions import HTTPException  # noqa: PLC0415 - late, as said above
+    from starlette.middleware import Middleware  # noqa: PLC0415 - late, as said above
+    from starlette.responses import JSONResponse  # noqa: PLC0415 - late, as said above
+    from starlette.routing import Route  # noqa: PLC0415 - late, as said above
 
     def answer(status: int, message: str) -> Response:
         if status < 300:
@@ -159,7 +159,7 @@ def _guard(app: ASGIApp, *, refuse: Callable[[], Response]) -> ASGIApp:
                 # Nothing of ours runs there: serving was cancelled, and the server does not take the news of it.
                 _logger.debug("the server was cancelled", exc_info=details)
             else:
-                _logger.error("a request failed\n%s", "\n".join(_outline(group)), exc_info=details)  # noqa: TRY400
+                _logger.error("a request failed\n%s", "\n".join(_outline(group)), exc_info=details)  # noqa: TRY400 - see above
         if has_failed and not is_answered:
             await refuse()(scope, receive, send)
 

@@ -8,8 +8,8 @@ MAX_WAITING_SIZE = MAX_MESSAGE_SIZE
 """What may wait to be received, in messages and in characters or bytes, before the peer is slowed down. The read that
 crosses the limit is still taken whole.
 
-A session receives some 25 messages a second, and the task that receives never waits for user code, so these bounds
-only matter when something is badly wrong.
+A session receives some 25 messages a second, and the task that receives never waits for user code, so these bounds only
+matter when something is badly wrong.
 """
 
 READ_SIZE = 64 * 2**10

@@ -1,9 +1,9 @@
 """Which hosts may be given the API key (D14, P1 1.5).
 
-A webhook names the address to connect to, and nothing proves that the webhook came from the cloud. So the
-text is treated as hostile: it is read by one strict grammar, everything outside of it is refused rather than
-repaired, and what comes out is a `CloudUrl` built from the parts. Nobody parses the text a second time, so
-there is no other reading of it that could lead elsewhere.
+A webhook names the address to connect to, and nothing proves that the webhook came from the cloud. So the text is
+treated as hostile: it is read by one strict grammar, everything outside of it is refused rather than repaired, and what
+comes out is a `CloudUrl` built from the parts. Nobody parses the text a second time, so there is no other reading of it
+that could lead elsewhere.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ DEFAULT_CLOUD_HOSTS = ("*.mentra.glass", "*.mentraglass.com", "*.augmentos.cloud
 
 _LONGEST_URL = 2048
 
-# The grammar: ASCII only, no user info, no fragment, no percent-encoding or backslash outside of path and
-# query.
+# The grammar: ASCII only, no user info, no fragment, no percent-encoding or backslash outside of path and query.
 _HOST = r"(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])"
 _PORT = r"(?::(?P<port>[1-9][0-9]{0,4}))?"
 _TARGET_CHARACTER = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})"
@@ -66,10 +65,9 @@ class _Rule:
 class HostPolicy:
     """The allow-list of cloud hosts.
 
-    `cloud_hosts` adds to the hosts of MentraOS: `host`, `*.host` (the host itself and all below it),
-    `host:port`, all over TLS, or `ws://host` and `ws://host:port` to trust a single host without TLS as well.
-    Without a port any port will do. Loopback hosts need `dev=True`, which allows all of them, with TLS or
-    without.
+    `cloud_hosts` adds to the hosts of MentraOS: `host`, `*.host` (the host itself and all below it), `host:port`, all
+    over TLS, or `ws://host` and `ws://host:port` to trust a single host without TLS as well. Without a port any port
+    will do. Loopback hosts need `dev=True`, which allows all of them, with TLS or without.
 
     Raises `ConfigError` for an entry that cannot be read.
     """

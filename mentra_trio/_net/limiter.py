@@ -29,8 +29,7 @@ class _Waiter:
 class ConnectLimiter:
     """Lets at most `at_once` connects run at the same time, and `per_second` start in any second.
 
-    The rate is a sliding window over the last starts: no window of one second, wherever it begins, holds
-    more.
+    The rate is a sliding window over the last starts: no window of one second, wherever it begins, holds more.
     """
 
     def __init__(self, at_once: int = 50, per_second: int = 250) -> None:

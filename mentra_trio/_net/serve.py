@@ -43,8 +43,8 @@ async def serve(
     application are its own to answer: what escapes it ends in a record of `logger`, which also tells the URLs.
     """
     # Imported here: hypercorn doubles the time of `import mentra_trio`, and apps behind another server never need it.
-    import hypercorn.trio  # noqa: PLC0415
-    from hypercorn.config import Config, Sockets  # noqa: PLC0415
+    import hypercorn.trio  # noqa: PLC0415 - late, as said above
+    from hypercorn.config import Config, Sockets  # noqa: PLC0415 - late, as said above
 
     class BoundConfig(Config):
         """Hands over a socket that is already bound, so that its errors are ours to tell."""

@@ -221,8 +221,8 @@ class _Socket:
         # The library would wait for ever for the peer's close frame when its reader has crashed.
         with self._wire.while_alive():
             await self._connection.aclose(code, reason)
-        # When the peer closed first the library returns at once, maybe before its answer is written. The pump
-        # ends after that.
+        # When the peer closed first the library returns at once, maybe before its answer is written. The pump ends
+        # after that.
         await self._pumped.wait()
         self._is_unanswered = False
 
@@ -333,8 +333,7 @@ class WebSocketConnector:
 
 def _refusal(url: CloudUrl, wire: _Wire) -> ConnectFailedError:
     """Say why there was no upgrade."""
-    # The library tells the status only when the whole answer came, which an answer without a length never
-    # does.
+    # The library tells the status only when the whole answer came, which an answer without a length never does.
     if (line := re.match(rb"HTTP/1\.[01] (\d{3})", wire.head)) and (status := int(line[1])) != 101:
         return ConnectFailedError(f"{url.origin} refused the upgrade with HTTP status {status}", status=status)
     if wire.head:
@@ -386,9 +385,8 @@ async def open_upgrade(
 
     Resource handling: takes over the stream and closes it hard on leaving.
 
-    Error handling: `TransportClosedError` on entry when the client goes away, or sends something else than an
-    upgrade (which is then answered with 400). Waits for the request without a limit: bound it with a
-    deadline.
+    Error handling: `TransportClosedError` on entry when the client goes away, or sends something else than an upgrade
+    (which is then answered with 400). Waits for the request without a limit: bound it with a deadline.
     """
     wire = _Wire(stream)
     wrap = partial(wrap_server_stream, stream=wire, max_message_size=max_message_size, receive_buffer_size=READ_SIZE)
