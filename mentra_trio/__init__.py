@@ -14,7 +14,7 @@ Docstrings name their sources in brackets: `P1 2.6` is section 2.6 of the first 
 from ._flow import EventStream as EventStream
 from ._flow import Gap as Gap
 from ._flow import Latest as Latest
-from ._runtime import SessionStatistics as SessionStatistics
+from ._link import SessionStatistics as SessionStatistics
 from ._version import __version__ as __version__
 from .config import RestartPolicy as RestartPolicy
 from .config import SessionConfig as SessionConfig

@@ -1,4 +1,4 @@
-"""What managers may ask of a session: five verbs. Implemented by the runtime, and by a fake for tests."""
+"""What managers may ask of a session: five verbs, implemented by the runtime. And what its statistics hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import attrs
 
-from ._flow import EventStream, Latest, Overflow
+from ._flow import EventStream, HubStatistics, Latest, OutboxStatistics, Overflow
 from ._wire.streams import Subscription
 from .models.device import Capabilities, DeviceState
 from .models.settings import SystemSettings
@@ -47,6 +47,40 @@ class SessionState:
     capabilities: Latest[Capabilities | None]
     settings: Latest[Mapping[str, object]]
     system: Latest[SystemSettings]
+
+
+@attrs.frozen(kw_only=True)
+class SessionStatistics:
+    """What a session has moved, and all that it lost. A frozen moment."""
+
+    connections: int
+    """Sockets that the cloud acknowledged."""
+    connect_failures: int
+    """Attempts to connect that failed."""
+    messages_received: int
+    """Text frames."""
+    audio_chunks_received: int
+    """Binary frames."""
+    messages_sent: int
+    """Frames that were written whole."""
+    messages_lost: int
+    """Commands whose write failed because the socket ended; they may or may not have arrived."""
+    unencodable: int
+    """Commands that could not be written as JSON and were dropped."""
+    undecodable: int
+    """Text frames or events that could not be read and were dropped."""
+    faulty_fields: int
+    """Fields of a wrong type that were treated as absent."""
+    unknown_messages: int
+    """Messages of a type that this SDK has no class for; `session.raw.messages()` has them."""
+    unclaimed_events: int
+    """Events and sound that arrived when no stream was open for them."""
+    foreign_transcripts: int
+    """Copies of other apps' transcripts that were dropped (P2 3.5)."""
+    outbox: OutboxStatistics
+    """What waits to be sent, and what was coalesced, withdrawn or refused there."""
+    streams: HubStatistics
+    """Open streams one by one and closed ones in sum: received, delivered, coalesced, dropped."""
 
 
 class Link(Protocol):

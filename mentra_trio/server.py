@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ._desk import Desk
 from ._flow import open_services
 from ._net.asgi import WEBHOOK_PATHS, Health, WebhookAnswer, build_app
 from ._net.hosts import HostPolicy
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
     from types import FrameType
 
+    from ._desk import Desk
     from ._net.asgi import ASGIApp
     from ._net.transport import Connector
     from ._wire.webhooks import SessionRequest, StopRequest
@@ -177,6 +177,10 @@ class MiniAppServer:
             raise ConfigError("the app has no session handler; write '@app.on_session' above an async function")
         if self._desk is not None:
             raise RuntimeError("this app is already running")
+        # Imported here: all below sessions takes as long as the rest of `import mentra_trio`, and tools and tests that
+        # only look at an app never need it.
+        from ._desk import Desk  # noqa: PLC0415 - late, as said above
+
         config = self._session_config
         try:
             async with open_services() as services:

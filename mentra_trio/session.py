@@ -18,7 +18,6 @@ import attrs
 import trio
 
 from ._flow import Latest, open_services
-from ._runtime import LinkRuntime, SessionStatistics
 from .errors import SessionClosedError
 from .managers.device import DeviceManager
 from .managers.display import DisplayManager
@@ -29,6 +28,8 @@ from .managers.transcription import TranscriptionManager
 from .models.session import HandlerCrash, LinkState, StopKind, StopReason
 
 if TYPE_CHECKING:
+    from ._link import SessionStatistics
+    from ._runtime import LinkRuntime  # noqa: TC004 - nobody evaluates it
     from .config import RestartPolicy, SessionConfig  # noqa: TC004 - nobody evaluates it
 
 log = logging.getLogger("mentra_trio.session")
@@ -155,6 +156,7 @@ async def run_session(
     """
     async with open_services() as services:
         services.start_soon(runtime.run)
+        services.start_soon(runtime.run_services)
         try:
             await _wait_either(runtime.ready, runtime.over)
             if runtime.ready.is_set():

@@ -15,8 +15,6 @@ writer touches the sending side, because a write that is cancelled half-way garb
     └── Life, Identity, Accounts  what all of them share: is it over; who is it; what was counted and logged
 """
 
-from .accounts import SessionStatistics as SessionStatistics
-from .identity import Identity as Identity
 from .link import LinkRuntime as LinkRuntime
 
-__all__ = ["Identity", "LinkRuntime", "SessionStatistics"]
+__all__ = ["LinkRuntime"]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mentra_trio._flow import HubStatistics, OutboxStatistics
+from mentra_trio._link import SessionStatistics
 
 if TYPE_CHECKING:
+    from mentra_trio._flow import HubStatistics, OutboxStatistics
     from mentra_trio.errors import DecodeError
 
 log = logging.getLogger("mentra_trio.session")
@@ -18,40 +19,6 @@ _LONGEST_KIND = 512
 """Characters of what is remembered as told; the cloud may have chosen them."""
 _MOST_KINDS = 256
 """Kinds of news that get a record of their own."""
-
-
-@attrs.frozen(kw_only=True)
-class SessionStatistics:
-    """What a session has moved, and all that it lost. A frozen moment."""
-
-    connections: int
-    """Sockets that the cloud acknowledged."""
-    connect_failures: int
-    """Attempts to connect that failed."""
-    messages_received: int
-    """Text frames."""
-    audio_chunks_received: int
-    """Binary frames."""
-    messages_sent: int
-    """Frames that were written whole."""
-    messages_lost: int
-    """Commands whose write failed because the socket ended; they may or may not have arrived."""
-    unencodable: int
-    """Commands that could not be written as JSON and were dropped."""
-    undecodable: int
-    """Text frames or events that could not be read and were dropped."""
-    faulty_fields: int
-    """Fields of a wrong type that were treated as absent."""
-    unknown_messages: int
-    """Messages of a type that this SDK has no class for; `session.raw.messages()` has them."""
-    unclaimed_events: int
-    """Events and sound that arrived when no stream was open for them."""
-    foreign_transcripts: int
-    """Copies of other apps' transcripts that were dropped (P2 3.5)."""
-    outbox: OutboxStatistics
-    """What waits to be sent, and what was coalesced, withdrawn or refused there."""
-    streams: HubStatistics
-    """Open streams one by one and closed ones in sum: received, delivered, coalesced, dropped."""
 
 
 @attrs.define(eq=False)

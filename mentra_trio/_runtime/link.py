@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import attrs
 
 from mentra_trio._flow import EventStream, Hub, Latest
-from mentra_trio._link import SessionState, StreamSpec
+from mentra_trio._link import SessionState, SessionStatistics, StreamSpec
 from mentra_trio._wire.codec import raw_command
 
-from .accounts import Accounts, SessionStatistics
+from .accounts import Accounts
 from .identity import Identity
 from .inbound import Inbound
 from .life import Life
 from .loop import ConnectionLoop
 from .outbound import Outbound
+from .services import Services
 from .state import CloudState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from random import Random
 
     import trio
@@ -62,6 +63,7 @@ class LinkRuntime:
     _hub: Hub
     _outbound: Outbound
     _loop: ConnectionLoop
+    _services: Services
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class LinkRuntime:
         )
         self._life = Life()
         self._accounts = Accounts(run_id)
+        self._services = Services(run_id)
         self._cloud_state = CloudState()
         self.state = self._cloud_state.view()
         self._hub = Hub(self._stream_changed, self._accounts.dropped)
@@ -145,6 +148,18 @@ class LinkRuntime:
     async def call(self, request: Request[R]) -> R:
         """See `Link.call`."""
         return await self._outbound.call(request)
+
+    def start(self, service: Callable[[], Awaitable[None]]) -> None:
+        """See `Link.start`."""
+        self._services.start(service)
+
+    def at_end(self, duty: Callable[[], Awaitable[None]]) -> None:
+        """See `Link.at_end`."""
+        self._services.at_end(duty)
+
+    def offer(self, message: Mapping[str, object]) -> bool:
+        """Give an answer that came by another way than the socket to the request that waits for it."""
+        return self._outbound.offer(message)
 
     # What the session uses
 
@@ -253,8 +268,13 @@ class LinkRuntime:
         if self._life.is_live:
             self._loop.redirect(url)
 
+    async def run_services(self) -> None:
+        """Run what managers keep running. Cancelling ends it."""
+        await self._services.run()
+
     async def drain(self) -> None:
-        """Wait until all that can still be sent has been written. Callers set the limit."""
+        """Do what managers have left to do, and write all that can still be sent. Callers set the limit."""
+        await self._services.finish()
         await self._loop.drain()
 
     async def aclose(self, *, release: str | None = None) -> None:

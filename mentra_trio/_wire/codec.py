@@ -1,4 +1,4 @@
-"""Text of a frame to typed message and back: the only JSON in the SDK.
+"""Text of a frame to typed message and back.
 
 A message is read strictly. Where a field that may be absent has a wrong type, that field is treated as absent and
 named in `Decoded.faults`; only a fault in a field that the message cannot do without costs the message (`DecodeError`).
@@ -7,7 +7,6 @@ JSON `null` is the same as absent (P1 0: the wire never needs the difference).
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
@@ -18,6 +17,7 @@ from mentra_trio.models.device import DeviceState
 
 from .converter import make_converter, to_iso, wire_name
 from .inbound import INBOUND_TYPES, InboundMessage, StreamEvent, UnknownMessage
+from .json_text import JsonObject, dumps, parse_object
 from .outbound import COMMAND_TYPES, Command, Envelope, RawCommand, Stamp
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ __all__ = [
     "unstructure",
 ]
 
-JsonObject = dict[str, object]
-"""A JSON object; its values are `object` until they are decoded."""
 T = TypeVar("T")
 _Path = tuple[str | int, ...]
 _MISSING = object()
@@ -57,54 +55,6 @@ class Decoded:
     """The JSON object it came from."""
     faults: tuple[str, ...] = ()
     """Fields that were treated as absent because they could not be read."""
-
-
-_DEEPEST = 100
-"""Levels of nesting that are read; real messages have about ten. Python itself gives up on comparing, printing or
-writing what is nested a few hundred levels deep, and the values of a message get to all sorts of places."""
-_MOST_MARKS = 50_000
-"""Brackets and commas in one message. Every value but one follows such a mark, so this bounds what reading costs: the
-ten million empty lists that fit in a frame would hold the reader up for a quarter of a minute. Real messages have some
-hundreds of marks; the largest, a photo of 13 MiB, is a single text (P3 5.6)."""
-
-
-def _refuse_constant(name: str) -> object:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)
-
-
-def parse_object(text: str | bytes) -> JsonObject:
-    """Parse a JSON object. Raises `DecodeError` for anything else, however deep, long or strange."""
-    try:
-        if isinstance(text, bytes):
-            text = text.decode()
-        if len(text) > _MOST_MARKS and sum(map(text.count, "[{,")) > _MOST_MARKS:
-            raise DecodeError(None, ["it holds more values than any real message"])
-        value: object = json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise DecodeError(None, ["it is nested too deeply"]) from error
-    except ValueError as error:  # JSONDecodeError, bad UTF-8, numbers with thousands of digits
-        raise DecodeError(None, ["it is not JSON"]) from error
-    if not isinstance(value, dict):
-        raise DecodeError(None, ["it is not a JSON object"])
-    # Only a text with that many brackets can be that deep, and few have them, so the walk is rarely taken.
-    if text.count("{") + text.count("[") > _DEEPEST and _is_too_deep(cast("JsonObject", value)):
-        raise DecodeError(None, ["it is nested too deeply"])
-    return cast("JsonObject", value)  # keys of a JSON object are text
-
-
-def _is_too_deep(value: JsonObject) -> bool:
-    level: list[JsonObject | list[object]] = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            cast("JsonObject | list[object]", child)
-            for container in level
-            for child in (container.values() if isinstance(container, dict) else container)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def decode(text: str) -> Decoded:
@@ -131,22 +81,6 @@ def read_command(fields: JsonObject) -> Command | UnknownMessage:
     if cls is None:
         return UnknownMessage(type=name)
     return structure(fields, cls)[0]
-
-
-def dumps(fields: Mapping[str, object]) -> str:
-    """Write compact JSON. Raises `ValueError` or `TypeError` for what JSON cannot hold."""
-    try:
-        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except RecursionError:
-        raise ValueError("the message is nested too deeply") from None
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # A lone surrogate cannot be sent as UTF-8; JSON can spell it.
-        return json.dumps(fields, allow_nan=False, separators=(",", ":"))
-    return text
 
 
 def encode(command: Command, envelope: Envelope) -> str:

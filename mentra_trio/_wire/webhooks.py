@@ -8,7 +8,7 @@ import attrs
 
 from mentra_trio.errors import DecodeError
 
-from .codec import JsonObject, parse_object
+from .json_text import JsonObject, parse_object
 
 
 @attrs.frozen(kw_only=True)
