@@ -1,8 +1,8 @@
-"""What managers may ask of a session: five verbs, implemented by the runtime. And what its statistics hold."""
+"""What managers may ask of a session: a few verbs, implemented by the runtime. And what its statistics hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import attrs
@@ -133,5 +133,19 @@ class Link(Protocol):
             CloudRefusedError: the cloud said no.
             RequestTimedOutError: no answer in time.
             LinkDownError, SessionClosedError: as `send`.
+        """
+        ...
+
+    def start(self, service: Callable[[], Awaitable[None]]) -> None:
+        """Run a manager's task beside the handler, until the link is closed. Never blocks.
+
+        It is cancelled after the handler's clean-up. What it raises is logged as a bug, and ends it alone.
+        """
+        ...
+
+    def at_end(self, duty: Callable[[], Awaitable[None]]) -> None:
+        """Have a manager finish its work when the handler has ended, before the link is closed. Never blocks.
+
+        All duties run beside each other, within the session's `drain_timeout`, then they are cancelled.
         """
         ...

@@ -69,8 +69,8 @@ class SessionConfig:
     start_timeout: float = attrs.field(default=9.0, validator=_positive)
     """Seconds from a webhook to its answer; the cloud's own limit for a try is 10 (P1 1.3)."""
     start_capacity: int = attrs.field(default=1500, validator=_one_or_more)
-    """Starts of sessions that may be under way; beyond that the oldest is given up. The default is what the limit of 250
-    connects a second lets through in the 6 s that the cloud waits (P1 1.3)."""
+    """Starts of sessions that may be under way; beyond that the oldest is given up. The default is what the limit of
+    250 connects a second lets through in the 6 s that the cloud waits (P1 1.3)."""
     snapshot_timeout: float = attrs.field(default=0.1, validator=_not_negative)
     """Seconds that the handler's start waits after the ack for the state of the glasses, which follows at once."""
     ping_interval: float = attrs.field(default=8.0, validator=_positive)

@@ -24,7 +24,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "_flow": (),
     "_net": ("_wire.webhooks", "config"),
     "_link": ("_flow", "_wire", "models"),
-    "managers": ("_link", "_flow", "_wire.outbound", "_wire.streams", "models", "text"),
+    "managers": ("_link", "_flow", "_wire.outbound", "_wire.actions", "_wire.news", "_wire.streams", "models", "text"),
     "_runtime": ("_link", "_protocol", "_flow", "_wire", "_net.transport", "_net.limiter", "config", "models"),
     "session": ("_runtime", "_link", "_flow", "_net.transport", "managers", "config", "models"),
     "_watch": (),

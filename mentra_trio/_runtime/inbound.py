@@ -28,6 +28,7 @@ from mentra_trio._wire.inbound import (
     SystemSettingsUpdate,
     UnknownMessage,
 )
+from mentra_trio._wire.news import NEWS_READERS, news_key
 from mentra_trio._wire.payloads import READABLE, read_payload
 from mentra_trio._wire.streams import StreamName, parse_stream
 from mentra_trio.errors import DecodeError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mentra_trio._protocol.session import ControlMessage
+    from mentra_trio._wire.codec import JsonObject
 
 AUDIO_KEY = "audio_chunk"
 SETTINGS_KEY = "settings"
@@ -101,7 +103,7 @@ class Inbound:
             self.hub.publish(RAW_MESSAGES_KEY, raw)
         match decoded.message:
             case StreamEvent() as event:
-                self._publish(event, received_at)
+                self._publish(event, received_at, is_claimed=self.offer(decoded.fields))
             case DeviceStateUpdate() as update:
                 self.accounts.faults(update, self.state.apply_device_state(update))
             case CapabilitiesUpdate() as update:
@@ -114,7 +116,8 @@ class Inbound:
             case PermissionRefused() as refused:
                 self._warn_of(refused)
             case UnknownMessage() as unknown:
-                if not self.offer(decoded.fields):
+                is_answer = self.offer(decoded.fields)
+                if not self._tell(unknown.type, decoded.fields, received_at) and not is_answer:
                     self.accounts.counters.unknown_messages += 1
                     log.debug("[%s] unknown message type %r", self.accounts.run_id, unknown.type)
             case Ping() | Pong() as sign:
@@ -165,10 +168,26 @@ class Inbound:
         else:
             counters.unclaimed_events += 1
 
-    def _publish(self, event: StreamEvent, received_at: datetime) -> None:
+    def _tell(self, message_type: str, fields: JsonObject, received_at: datetime) -> bool:
+        """Publish news outside the stream envelope; return whether messages of this type are news."""
+        reader = NEWS_READERS.get(message_type)
+        if reader is None:
+            return False
+        key = news_key(message_type)
+        if self.hub.has(key):
+            try:
+                payload = reader(fields, received_at)
+            except DecodeError as error:
+                self.accounts.undecodable(error)
+            else:
+                self.hub.publish(key, payload.value)
+        return True
+
+    def _publish(self, event: StreamEvent, received_at: datetime, *, is_claimed: bool) -> None:
+        """Hand an event to its streams. `is_claimed` says that it answered a request."""
         self._mark_gap()
         name = self._name(event.stream_type)
-        is_claimed = self._publish_raw(event, name, received_at)
+        is_claimed = self._publish_raw(event, name, received_at) or is_claimed
         if name is None:
             key = None
         elif name.base == "transcription":

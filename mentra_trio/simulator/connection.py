@@ -13,6 +13,7 @@ from mentra_trio._wire.codec import JsonObject, dumps
 from mentra_trio.errors import TransportClosedError
 
 from . import messages
+from .actions import ACTIONS
 from .faults import Mode
 from .handshake import take_init, take_reconnect, take_token
 from .subscriptions import MalformedSubscriptionsError
@@ -349,7 +350,9 @@ class AppConnection:
                 self._check_display(message)
                 session.display.request(message.package_name, message.fields)
             case messages.Other():
-                if not message.is_known:
+                if message.type in ACTIONS:
+                    ACTIONS[message.type](self, session, message.fields)
+                elif not message.is_known:
                     self._report("P1 10.1", f"it sent a message of the unknown type {message.type!r}")
 
     def _is_out_of_order(

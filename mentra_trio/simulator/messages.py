@@ -87,6 +87,7 @@ class Other:
     package_name: str
     type: str
     """Empty when it had none."""
+    fields: JsonObject
     is_known: bool
     """Whether the real cloud does something about it (P1 10.1)."""
 
@@ -116,7 +117,7 @@ def read(text: str | bytes) -> AppMessage:
         msg = "null has no type"
         raise ValueError(msg)
     if not isinstance(value, dict):
-        return Other(package_name="", type="", is_known=False)
+        return Other(package_name="", type="", fields={}, is_known=False)
     fields = cast("JsonObject", value)
     package_name = _text(fields, "packageName")
     match kind := _text(fields, "type"):
@@ -144,7 +145,7 @@ def read(text: str | bytes) -> AppMessage:
         case "pong":
             return Pong()
         case _:
-            return Other(package_name=package_name, type=kind, is_known=kind in _HANDLED_ELSEWHERE)
+            return Other(package_name=package_name, type=kind, fields=fields, is_known=kind in _HANDLED_ELSEWHERE)
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:

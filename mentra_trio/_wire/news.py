@@ -1,0 +1,23 @@
+"""Messages outside the stream envelope that tell of something: a stream's status, a button of a dialog ... (P1 10.2).
+
+Such a message may answer a request and be news for everybody else, so it is offered to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from .codec import JsonObject
+from .payloads import Payload
+
+NewsReader = Callable[[JsonObject, datetime], Payload]
+"""Reads a message's fields, with the time of its reception. Raises `DecodeError`."""
+
+NEWS_READERS: dict[str, NewsReader] = {}
+"""Which reader reads which `type`. Its values reach streams under the hub key that `news_key` makes."""
+
+
+def news_key(message_type: str) -> tuple[str, str]:
+    """Give the hub key under which messages of a type are published."""
+    return ("news", message_type)

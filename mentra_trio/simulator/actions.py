@@ -1,0 +1,19 @@
+"""What the cloud does for an app: one function for each type of request, from the module of its capability (P3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mentra_trio._wire.codec import JsonObject
+
+    from .connection import AppConnection
+    from .sessions import UserSession
+
+Action: TypeAlias = "Callable[[AppConnection, UserSession, JsonObject], None]"
+"""Does what one message of an app asks for, at once; what takes time is a job of the cloud's agenda."""
+
+ACTIONS: dict[str, Action] = {}
+"""Which action handles which `type`."""

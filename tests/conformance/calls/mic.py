@@ -1,0 +1,33 @@
+"""Sound."""
+
+from typing import cast
+
+from mentra_trio.models import AudioChunk
+from tests.conformance.app import App, describe
+from tests.conformance.recordings import Json
+from tests.conformance.timeline import Item
+
+from .tables import Table, is_open
+
+
+def _microphone(app: App, item: Item) -> None:
+    def seen(chunk: AudioChunk) -> object:
+        return {**cast("Json", describe(chunk)), "timestamp": describe(chunk.received_at)}
+
+    # The recorded manager keeps its handlers in a set: one that is registered again is still one.
+    handler, known = item.handlers[0], app.sound(item)
+    if handler not in known:
+        known[handler] = app.listen(item, app.session(item).mic.stream(), seen)
+    app.cleans_up(item, lambda: known.pop(handler).close() if handler in known else None)
+
+
+def _microphone_stop(app: App, item: Item) -> None:
+    for stream in app.sound(item).values():
+        stream.close()
+    app.sound(item).clear()
+
+
+TABLE = Table(
+    registrations={"mic.on_chunk": _microphone, "mic.stop": _microphone_stop},
+    properties={"mic.is_active": lambda app, item: is_open(app, item, "microphone")},
+)
