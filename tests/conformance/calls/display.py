@@ -1,12 +1,14 @@
 """What the wearer sees."""
 
-from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from tests.conformance.app import App
 from tests.conformance.timeline import Item
 
 from .tables import Call, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 def _display(name: str) -> Call:

@@ -1,13 +1,15 @@
 """Sound."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mentra_trio.models import AudioChunk
 from tests.conformance.app import App, describe
-from tests.conformance.recordings import Json
 from tests.conformance.timeline import Item
 
 from .tables import Table, is_open
+
+if TYPE_CHECKING:
+    from tests.conformance.recordings import Json
 
 
 def _microphone(app: App, item: Item) -> None:

@@ -1,13 +1,15 @@
 """The session's life, its messages and its settings."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mentra_trio.models import LinkState, StopKind
 from tests.conformance.app import IGNORED, App, UnmappedCallError, describe
-from tests.conformance.recordings import Json
 from tests.conformance.timeline import Item
 
 from .tables import Table
+
+if TYPE_CHECKING:
+    from tests.conformance.recordings import Json
 
 
 async def _end(app: App, item: Item) -> None:
