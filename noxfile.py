@@ -135,6 +135,26 @@ def tests(session: nox.Session) -> None:
     run_tests(session)
 
 
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Try the random tests and the storms twenty times as hard, for about an hour. Arguments after `--` go to pytest.
+
+    A failure prints the script that found it, and a line that makes `nox -s tests` find it again.
+    """
+    session.install(".", *group("test"))
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "--hypothesis-profile=soak",
+        "--hypothesis-show-statistics",
+        "--capture=no",  # it tells how far it is
+        "-v",
+        *(session.posargs or ["tests/machine", "tests/storms", "tests/protocol/test_session_machine.py"]),
+        env={"PYTHONSAFEPATH": "1"},
+    )
+
+
 def tests_on(version: str) -> None:
     """Register `tests-<version>`; where that Python is missing the session is skipped, not an error."""
     python = find_python(version)

@@ -5,7 +5,7 @@ from random import Random
 
 import attrs
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -39,6 +39,7 @@ from mentra_trio._wire.inbound import (
     ReconnectRejected,
 )
 from mentra_trio.errors import ConnectFailedError
+from tests.effort import effort
 
 from .sessions import ACK, INIT, RECONNECT, RECONNECT_ACK
 
@@ -232,7 +233,7 @@ class Sessions(RuleBasedStateMachine):
         assert self.protocol.phase is self.phase
 
 
-Sessions.TestCase.settings = settings(max_examples=200, stateful_step_count=60)
+Sessions.TestCase.settings = effort(200, steps=60)
 TestSessions = pytest.mark.slow(Sessions.TestCase)
 
 

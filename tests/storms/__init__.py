@@ -1,0 +1,1 @@
+"""Many sessions at once, mad clouds, and long days."""
