@@ -131,6 +131,8 @@ class Link(Protocol):
 
         Raises:
             CloudRefusedError: the cloud said no.
+            PermissionDeniedError: because the app lacks a permission.
+            DeviceUnavailableError: because the phone or the glasses are away.
             RequestTimedOutError: no answer in time.
             LinkDownError, SessionClosedError: as `send`.
         """

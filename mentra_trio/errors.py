@@ -17,6 +17,10 @@
     │   └── HostNotAllowedError     a webhook named a host that is not allow-listed
     ├── RequestError
     │   ├── CloudRefusedError       the cloud said no; `code`, `text`
+    │   ├── PermissionDeniedError   you: the app does not declare what it needs; `permission`
+    │   ├── DeviceUnavailableError  the wearer: glasses or phone are away, or cannot do it
+    │   ├── PhotoError              no photo was taken or arrived; `code`, `stage`
+    │   ├── StreamError             a video stream did not start; `code`
     │   └── RequestTimedOutError    no answer within the safety limit; `seconds`
     └── SlowConsumerError           your loop did not keep up; `stream`, `capacity`
 
@@ -138,6 +142,46 @@ class CloudRefusedError(RequestError):
         """Code of the refusal (P1 2.5)."""
         self.text = text
         """The cloud's own words."""
+
+
+class PermissionDeniedError(RequestError):
+    """The app lacks a permission. Its author adds it in the MentraOS console."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"this needs the permission {permission}; declare it for the app in the MentraOS console")
+        self.permission = permission
+        """Name of the permission, such as `CAMERA` (P1 4.3)."""
+
+
+class DeviceUnavailableError(RequestError):
+    """The phone or the glasses are away, or cannot do what was asked. The wearer must act, if anybody can."""
+
+
+class PhotoError(RequestError):
+    """A photo could not be taken, or did not arrive (P3 5.5)."""
+
+    def __init__(self, code: str, text: str, *, stage: str | None = None, url: str | None = None) -> None:
+        super().__init__(f"no photo: {code}{f': {text}' if text else ''}")
+        self.code = code
+        """What went wrong, an open set: `CAMERA_BUSY`, `UPLOAD_FAILED`, `BATTERY_LOW` ... of the glasses and the phone;
+        `UPLOAD_MISSING` when they say that the photo was uploaded and it never came here."""
+        self.text = text
+        """The words of whoever told it, often empty."""
+        self.stage = stage
+        """How far it had come, such as `CAMERA_INIT`; `None` where nobody said."""
+        self.url = url
+        """Where the photo is said to be, for `UPLOAD_MISSING`."""
+
+
+class StreamError(RequestError):
+    """A video stream could not be started (P3 6)."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"no video stream: {code}{f': {text}' if text else ''}")
+        self.code = code
+        """What went wrong, such as `ERROR`, `STOPPED` or `TIMEOUT`."""
+        self.text = text
+        """The cloud's words, often empty."""
 
 
 class RequestTimedOutError(RequestError):

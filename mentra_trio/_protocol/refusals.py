@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mentra_trio._wire.outbound import Family
+from mentra_trio.errors import CloudRefusedError, DeviceUnavailableError, PermissionDeniedError, RequestError
 
 PERMANENT_REFUSALS = frozenset(
     {"INVALID_API_KEY", "APP_DEPRECATED", "APP_NOT_STARTED", "MISSING_HEADERS", "JWT_INVALID", "INVALID_JWT"}
@@ -72,3 +73,19 @@ def failed_families(code: str, text: str) -> frozenset[Family]:
         if pattern.search(lowered):
             return families
     return _BY_CODE_WITHOUT_TEXT.get(code, _ALL)
+
+
+_PERMISSION = re.compile(r"^(camera|location|microphone) permission required")
+_AWAY = re.compile(r"^(glasses not connected|glasses websocket not connected|cannot process (\w+ )*request - )")
+
+
+def refusal(code: str, text: str) -> RequestError:
+    """Make the error of a request that was refused: a known permission and absent devices have classes of their own."""
+    lowered = text.lower()
+    permission = _PERMISSION.match(lowered)
+    if code == "PERMISSION_DENIED" and permission is not None:
+        return PermissionDeniedError(permission[1].upper())
+    # Only after such words, because the cloud calls nearly everything INTERNAL_ERROR (P3 0.4, 0.5).
+    if code == "WIFI_NOT_CONNECTED" or (code == "INTERNAL_ERROR" and _AWAY.match(lowered)):
+        return DeviceUnavailableError(f"the cloud refused the request: {text}")
+    return CloudRefusedError(code, text)

@@ -16,6 +16,7 @@ import trio
 from mentra_trio._net.limiter import ConnectLimiter
 from mentra_trio._net.transport import CloudUrl, Connector, Transport
 from mentra_trio._protocol.backoff import Backoff
+from mentra_trio._protocol.refusals import refusal
 from mentra_trio._protocol.session import (
     Effect,
     End,
@@ -32,7 +33,7 @@ from mentra_trio._wire.codec import encode
 from mentra_trio._wire.inbound import Ping, Pong
 from mentra_trio._wire.outbound import ConnectionInit, JsonPong, OwnershipRelease
 from mentra_trio.config import SessionConfig
-from mentra_trio.errors import CloudRefusedError, ConnectFailedError, MentraError
+from mentra_trio.errors import ConnectFailedError, MentraError
 from mentra_trio.models.session import PLAIN_WORDS, StopReason
 
 from .accounts import Accounts, log
@@ -317,7 +318,7 @@ class ConnectionLoop:
 
     def _fail_calls(self, effect: FailCalls) -> None:
         code, text = effect.error.code, effect.error.text
-        failed = self.outbound.fail_calls(effect.families, partial(CloudRefusedError, code, text))
+        failed = self.outbound.fail_calls(effect.families, partial(refusal, code, text))
         word = code if PLAIN_WORDS.fullmatch(code) else "a strange code"
         self.accounts.once(f"refused {word}", f"the cloud refused a request with {word} ({failed} failed)")
 

@@ -9,10 +9,12 @@ from mentra_trio._protocol.refusals import (
     STOPPING_CLOSES,
     UNKNOWN_SESSION_CLOSES,
     failed_families,
+    refusal,
 )
 from mentra_trio._wire.codec import decode
 from mentra_trio._wire.inbound import ConnectionRefused
 from mentra_trio._wire.outbound import Family
+from mentra_trio.errors import CloudRefusedError, DeviceUnavailableError, PermissionDeniedError, RequestError
 from tests.wire.frames import from_real_cloud, text_of
 
 PHOTO, STREAM, AUDIO, LED, FOV = Family.PHOTO, Family.STREAM, Family.AUDIO, Family.LED, Family.FOV
@@ -98,3 +100,28 @@ def test_a_close_means_one_thing() -> None:
 
     assert len(STOPPING_CLOSES | REFUSING_CLOSES | UNKNOWN_SESSION_CLOSES) == sum(map(len, tables))
     assert not PERMANENT_REFUSALS & PERMANENT_REJECTIONS
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "error"),
+    [
+        ("PERMISSION_DENIED", "Camera permission required to take photos", PermissionDeniedError),
+        ("PERMISSION_DENIED", "no", CloudRefusedError),
+        ("WIFI_NOT_CONNECTED", "Cannot process request - smart glasses must be connected", DeviceUnavailableError),
+        ("INTERNAL_ERROR", "Cannot process photo request - phone is not connected", DeviceUnavailableError),
+        ("INTERNAL_ERROR", "Cannot process request - smart glasses are not connected", DeviceUnavailableError),
+        ("INTERNAL_ERROR", "Glasses not connected", DeviceUnavailableError),
+        ("INTERNAL_ERROR", "Glasses WebSocket not connected", DeviceUnavailableError),
+        ("INTERNAL_ERROR", "Invalid stream URL: streamUrl is required", CloudRefusedError),
+        ("MALFORMED_MESSAGE", "Invalid FOV/ROI: fov", CloudRefusedError),
+    ],
+)
+def test_a_refusal_tells_who_must_act(code: str, text: str, error: type[RequestError]) -> None:
+    """P3 0.4, 0.5."""
+    assert type(refusal(code, text)) is error
+
+
+def test_a_refusal_names_the_permission() -> None:
+    denied = refusal("PERMISSION_DENIED", "Location permission required")
+    assert isinstance(denied, PermissionDeniedError)
+    assert denied.permission == "LOCATION"

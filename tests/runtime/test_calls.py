@@ -8,8 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
-from mentra_trio import CloudRefusedError, LinkDownError, RequestTimedOutError, SessionClosedError, SessionConfig
+from mentra_trio import LinkDownError, RequestTimedOutError, SessionClosedError, SessionConfig
 from mentra_trio._wire.outbound import Family, Request
+from mentra_trio.errors import PermissionDeniedError, RequestError
 from tests.scripted_cloud import CloudSocket, Connected, connected
 
 
@@ -55,7 +56,7 @@ class Caller:
     async def call(self, request: Request[Any]) -> None:
         try:
             outcome: object = await self.link.runtime.call(request)
-        except (CloudRefusedError, RequestTimedOutError, SessionClosedError) as error:
+        except (RequestError, SessionClosedError) as error:
             outcome = error
         self.outcomes.append((trio.current_time(), outcome))
 
@@ -206,8 +207,8 @@ async def test_a_refusal_fails_its_family_at_once_and_no_other(autojump_clock: M
 
         assert [when for when, _ in caller.outcomes] == [1, 1]
         for _, error in caller.outcomes:
-            assert isinstance(error, CloudRefusedError)
-            assert (error.code, error.text) == ("PERMISSION_DENIED", "Camera permission required to take photos")
+            assert isinstance(error, PermissionDeniedError)
+            assert error.permission == "CAMERA"
         assert caller.outcomes[0][1] is not caller.outcomes[1][1]
         await socket.send("blinked")
         await wait_all_tasks_blocked()

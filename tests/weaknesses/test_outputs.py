@@ -11,8 +11,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import CloudRefusedError, LinkState, MentraSession
+from mentra_trio import LinkState, MentraSession
 from mentra_trio._wire.outbound import Family, Request
+from mentra_trio.errors import RequestError
 from tests.scripted_cloud import PACKAGE, Connected, connected, open_app, open_cloud
 from tests.weaknesses.simulated import open_simulated
 
@@ -44,7 +45,7 @@ class Callers:
         """Ask, and note a refusal."""
         try:
             await self.link.runtime.call(request_of(family))
-        except CloudRefusedError:
+        except RequestError:
             self.failed[family.value] = trio.current_time()
 
 

@@ -31,6 +31,7 @@ from mentra_trio import (
     StopReason,
 )
 from mentra_trio._wire.outbound import Family, Request
+from mentra_trio.errors import PermissionDeniedError
 from tests.scripted_cloud import (
     CLOSED_BY_APP,
     OTHER_HOST,
@@ -357,8 +358,8 @@ async def test_weakness_11_a_refused_request_fails_at_once_and_the_session_goes_
         async def ask() -> None:
             try:
                 await link.runtime.call(Ask())
-            except CloudRefusedError as error:
-                failures.append((trio.current_time(), error.code))
+            except PermissionDeniedError as error:
+                failures.append((trio.current_time(), error.permission))
 
         nursery.start_soon(ask)
         await link.socket.expect("ask")
@@ -370,7 +371,7 @@ async def test_weakness_11_a_refused_request_fails_at_once_and_the_session_goes_
         await link.socket.close(1008, "Camera permission required to take photos")
         await link.next_socket()
 
-        assert failures == [(refused_at, "PERMISSION_DENIED")]
+        assert failures == [(refused_at, "CAMERA")]
         assert link.session.stop_reason is None
 
 
