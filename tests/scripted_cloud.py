@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, cast
@@ -24,9 +24,10 @@ import trio
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 from mentra_trio._flow import open_services
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.limiter import ConnectLimiter
 from mentra_trio._net.transport import CloudUrl, Transport
-from mentra_trio._net.websocket import WebSocketConnector, open_upgrade
+from mentra_trio._net.websocket import open_upgrade
 from mentra_trio._runtime import LinkRuntime
 from mentra_trio.config import SessionConfig
 from mentra_trio.errors import ConnectFailedError, TransportClosedError
@@ -118,6 +119,13 @@ class Line(trio.abc.Stream):
             raise trio.ClosedResourceError
 
 
+def _frame(message: str | bytes) -> bytes:
+    """Spell a server's frame of up to 64 KiB."""
+    opcode, payload = (1, message.encode()) if isinstance(message, str) else (2, message)
+    size = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + size + payload
+
+
 @attrs.define(eq=False)
 class CloudSocket:
     """One WebSocket of the app, seen from the cloud."""
@@ -159,6 +167,12 @@ class CloudSocket:
         """Send a text frame as it is."""
         async with self._sending:
             await self._transport.send(text)
+
+    async def send_at_once(self, messages: Iterable[str | bytes]) -> None:
+        """Send frames as one piece, as they come after the network has stood still."""
+        frames = b"".join(map(_frame, messages))
+        async with self._sending:
+            await self._far.send_all(frames)
 
     async def send_audio(self, data: bytes) -> None:
         """Send a binary frame."""
@@ -299,13 +313,13 @@ class ScriptedCloud:
     """Every attempt to connect with its time."""
     sockets: list[CloudSocket] = attrs.field(init=False, factory=list[CloudSocket])
     """Every WebSocket that was opened."""
-    connector: WebSocketConnector = attrs.field(init=False)
+    connector: CoreWebSocketConnector = attrs.field(init=False)
     """What the app connects with."""
     _arrivals: trio.MemorySendChannel[CloudSocket] = attrs.field(init=False)
     _arrived: trio.MemoryReceiveChannel[CloudSocket] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.connector = WebSocketConnector(self._dial)
+        self.connector = CoreWebSocketConnector(self._dial)
         # No bound: the number of connects is what some tests count.
         self._arrivals, self._arrived = trio.open_memory_channel[CloudSocket](math.inf)
 
@@ -593,6 +607,7 @@ async def open_link(
     runtime = make_runtime(cloud, config=config, random=random)
     async with open_services() as services:
         services.start_soon(runtime.run)
+        services.start_soon(runtime.run_services)
         try:
             yield runtime
         finally:

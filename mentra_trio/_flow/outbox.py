@@ -250,8 +250,11 @@ class Outbox(Generic[C]):
         self._wake_if_empty()
         await trio.lowlevel.checkpoint()
         while (outgoing := self._take()) is None:
-            with trio.move_on_at(self._next_due()):
+            if (due := self._next_due()) == math.inf:
                 await self._writer.park()
+            else:
+                with trio.move_on_at(due):
+                    await self._writer.park()
         self._in_flight = outgoing
         return outgoing
 

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 _TEXT, _BINARY, _CONTINUATION, _PONG = Opcode.TEXT, Opcode.BINARY, Opcode.CONT, Opcode.PONG
 _INVALID_TEXT = 1007
+_LAST_WORD = 1.0
+"""Seconds that the last frame of a connection may take."""
 
 _SILENT = logging.Logger("mentra_trio.websocket", logging.CRITICAL)
 """The library's own logger would show the beginning of every message at DEBUG: speech, and the API key (D23)."""
@@ -95,7 +97,8 @@ class _Socket:
     _cause: Exception | None = attrs.field(default=None, init=False)
 
     async def receive(self) -> Sequence[str | bytes]:
-        await trio.lowlevel.checkpoint()
+        if self._arrived or self._end is not None:
+            await trio.lowlevel.checkpoint()
         while not self._arrived:
             if self._end is not None:
                 raise self._closed_error() from self._cause
@@ -152,6 +155,7 @@ class _Socket:
 
     async def pump(self) -> None:  # noqa: ASYNC910 - a task, nobody awaits it
         """Read until nothing more can come. Ends with the connection."""
+        data: bytes | bytearray = b""
         try:
             while self._is_readable():
                 try:
@@ -161,13 +165,17 @@ class _Socket:
                 self._feed(data)
                 while self._size >= MAX_WAITING_SIZE or len(self._arrived) >= MAX_WAITING_MESSAGES:
                     await self._room.park()
-            # The answer to a close frame, or the reason why we fail the connection, goes out before anyone hears of it.
-            with suppress(TransportClosedError):
-                await self._flush()
+            if data:
+                # The answer to a close frame, or the reason why we fail the connection, goes out before anyone hears of
+                # it: whoever does may leave. It cannot while a write is stuck, and that must not hold the end up.
+                with trio.move_on_after(_LAST_WORD), suppress(TransportClosedError):
+                    await self._flush()
         finally:
             self._pumped.set()
         if not self._is_closing:  # else `aclose` knows better when it is over
             self.finish()
+            # A write that is stuck would not learn of the end.
+            await trio.aclose_forcefully(self._stream)
 
     def _is_readable(self) -> bool:
         protocol = self._protocol
@@ -216,7 +224,7 @@ class _Socket:
                 message: str | bytes = str(data, "utf-8")
             except UnicodeDecodeError as error:
                 self._is_failed, self._cause = True, error
-                self._protocol.fail(_INVALID_TEXT, "the text is not UTF-8")
+                self._protocol.fail(_INVALID_TEXT)
                 return
         else:
             message = bytes(data)

@@ -56,6 +56,11 @@ Take = Callable[[str | bytes, datetime], float | None]
 """Takes one frame that arrived at a time; gives a pause when the frame ends the connection."""
 
 
+_AT_ONCE = 32
+"""Messages of one read that are taken before other tasks have their turn, as many as a stream gives without a visit to
+the scheduler (D13). A read may bring a thousand, more than streams hold; so a loop that is not slow keeps up."""
+
+
 @attrs.define(eq=False)
 class Connection:
     """State and tasks of one socket. The nursery belongs to the `ConnectionLoop`."""
@@ -130,10 +135,12 @@ class Connection:
                     messages = await self.transport.receive()
                     self._hear()
                     received_at = datetime.now(UTC)
-                    for message in messages:
+                    for index, message in enumerate(messages, 1):
                         pause = take(message, received_at)
                         if pause is not None:
                             break
+                        if index % _AT_ONCE == 0:
+                            await trio.lowlevel.checkpoint()
         except TransportClosedError as closed:
             if self.interrupt in {None, Interrupt.DEAD}:
                 return Lost(closed.code, closed.reason)  # noqa: ASYNC910 - as below

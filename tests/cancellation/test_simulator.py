@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from mentra_trio import MentraSession, MiniAppServer
-from mentra_trio._net.websocket import WebSocketConnector
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.simulator import AppState, AsgiWebhooks, Cloud, InstalledApp, Mode, User
 from tests.cancellation.steps import every_step, living_tasks
 from tests.scripted_cloud import KEY, PACKAGE
@@ -47,7 +47,7 @@ ACTS: dict[str, Callable[[User], Awaitable[object]]] = {
 async def test_an_act_that_is_cancelled_leaves_a_world_that_works(autojump_clock: MockClock, name: str) -> None:
     """After each attempt the app is up or can be started, hears what is said, and shows it."""
     cloud = Cloud(mode=Mode.STRICT)
-    app = MiniAppServer(PACKAGE, KEY, connector=WebSocketConnector(cloud.dial))
+    app = MiniAppServer(PACKAGE, KEY, connector=CoreWebSocketConnector(cloud.dial))
 
     @app.on_session
     async def repeat(session: MentraSession) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import attrs
 
 from mentra_trio import MentraSession, MiniAppServer
-from mentra_trio._net.websocket import WebSocketConnector
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.cli.player import Player
 from mentra_trio.models.session import HandlerCrash
 from mentra_trio.simulator import AsgiWebhooks, Cloud, Glasses, InstalledApp, Mode, User, dial_by_host
@@ -71,7 +71,7 @@ class Stage:
 async def open_stage(app: MiniAppServer) -> AsyncGenerator[Stage, None]:
     """Run an app against a cloud that reports what a correct app never does. The app is not started."""
     cloud = Cloud(mode=Mode.STRICT, webhooks=AsgiWebhooks({PUBLIC_URL: app.asgi}))
-    connector = WebSocketConnector(dial_by_host(cloud))
+    connector = CoreWebSocketConnector(dial_by_host(cloud))
     config = app.config
     async with cloud.running():
         cloud.install(InstalledApp(package_name=config.package_name, api_key=config.api_key, public_url=PUBLIC_URL))

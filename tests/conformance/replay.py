@@ -15,7 +15,7 @@ import trio
 import trio.testing
 
 from mentra_trio import MentraSession, MiniAppServer
-from mentra_trio._net.websocket import WebSocketConnector
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.models import LinkState, StopReason
 
 from .app import ON_STOP, App, SessionKey, UnmappedCallError, comparable, describe_stop, session_key, stop_queue
@@ -154,7 +154,7 @@ class _Replay:
             identity.get("package_name"),
             identity.get("api_key"),
             dev=True,
-            connector=WebSocketConnector(self.cloud.dial),
+            connector=CoreWebSocketConnector(self.cloud.dial),
         )
         server.on_session(self._handle)
         if self.timeline.has_stop_handler:

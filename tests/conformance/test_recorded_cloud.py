@@ -10,8 +10,8 @@ import pytest
 import trio
 import trio.testing
 
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.transport import CloudUrl
-from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.errors import TransportClosedError
 from mentra_trio.simulator import Cloud
 
@@ -208,7 +208,7 @@ async def _misbehave(steps: Sequence[Step], texts: Sequence[str], *, is_stopped:
     async with trio.open_nursery() as nursery:
         cloud = CloudSide(nursery, steps, problems.append, lambda: False)
         cloud.is_stopped = is_stopped
-        async with WebSocketConnector(cloud.dial).connect(url, (), timeout=5.0) as transport:
+        async with CoreWebSocketConnector(cloud.dial).connect(url, (), timeout=5.0) as transport:
             for text in texts:
                 await transport.send(text)
             with suppress(TransportClosedError):

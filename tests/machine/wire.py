@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, cast
 import attrs
 import trio
 
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.transport import CloudUrl, Dial, Transport
-from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.errors import ConnectFailedError
 from tests.scripted_cloud import Line
 
@@ -244,7 +244,7 @@ class Tap:
         self.dials += 1
         is_open = False
         try:
-            async with WebSocketConnector(self._open_stream).connect(url, headers, timeout=timeout) as transport:
+            async with CoreWebSocketConnector(self._open_stream).connect(url, headers, timeout=timeout) as transport:
                 self.check(not self._is_open(session_id), "two live sockets of one session")
                 is_open = True
                 link.open += 1

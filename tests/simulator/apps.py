@@ -10,8 +10,8 @@ import attrs
 import trio
 import trio.testing
 
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.transport import CloudUrl, Transport
-from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.errors import TransportClosedError
 from mentra_trio.simulator import AppKind, Cloud, InstalledApp, User
 
@@ -177,7 +177,7 @@ class World:
         """Open a socket that reads until it ends. Raises `ConnectFailedError`."""
         url = CloudUrl(host="api.mentra.glass", port=443, tls=True, target=path)
         sent = [(name, value.encode()) for name, value in (headers() if given is None else given).items()]
-        connector = WebSocketConnector((cloud or self.cloud).dial)
+        connector = CoreWebSocketConnector((cloud or self.cloud).dial)
 
         async def run(  # noqa: ASYNC114 - started right below
             task_status: trio.TaskStatus[Socket],

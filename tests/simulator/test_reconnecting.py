@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.transport import CloudUrl
-from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.errors import ConnectFailedError
 from mentra_trio.simulator import AppState, Cloud, Store, dial_by_host
 
@@ -568,7 +568,7 @@ async def test_p1_1_6_two_clouds_share_a_database_and_are_told_apart_by_host(aut
         await here.start()
         east.webhooks = here.webhooks
         await east.user(USER).connect()
-        connector = WebSocketConnector(dial_by_host(here.cloud, east))
+        connector = CoreWebSocketConnector(dial_by_host(here.cloud, east))
         names = [(name, value.encode()) for name, value in headers().items()]
 
         assert here.webhooks.calls[-1].body["websocketUrl"] == "wss://east.mentra.glass/ws/miniapp"

@@ -11,9 +11,9 @@ import attrs
 import pytest
 import trio
 
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.serve import serve as serve_http
 from mentra_trio._net.transport import CloudUrl
-from mentra_trio._net.websocket import WebSocketConnector
 from mentra_trio.errors import ConfigError, ConnectFailedError
 from mentra_trio.simulator import AppState, Cloud, HttpWebhooks, InstalledApp, User, serve
 
@@ -46,7 +46,7 @@ class Served:
         async def run(  # noqa: ASYNC114 - started right below
             task_status: trio.TaskStatus[Socket],
         ) -> None:
-            async with WebSocketConnector().connect(url, sent, timeout=5) as transport:
+            async with CoreWebSocketConnector().connect(url, sent, timeout=5) as transport:
                 socket = Socket(transport)
                 task_status.started(socket)
                 await socket.read()

@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from mentra_trio import LinkState, MentraSession, MiniAppServer
-from mentra_trio._net.websocket import WebSocketConnector
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.simulator import AsgiWebhooks, Cloud, InstalledApp
 from tests.effort import is_soak
 
@@ -70,7 +70,7 @@ async def test_an_idle_day_leaves_nothing_behind(autojump_clock: MockClock) -> N
 async def test_idle_hours_with_the_simulated_cloud_leave_nothing_behind(autojump_clock: MockClock) -> None:
     """The same over real WebSockets, with both kinds of pings."""
     cloud = Cloud()
-    server = MiniAppServer("com.example.app", "key", connector=WebSocketConnector(cloud.dial))
+    server = MiniAppServer("com.example.app", "key", connector=CoreWebSocketConnector(cloud.dial))
     server.on_session(listen)
     cloud.webhooks = AsgiWebhooks({"https://app": server.asgi})
     cloud.install(InstalledApp(package_name="com.example.app", api_key="key", public_url="https://app"))

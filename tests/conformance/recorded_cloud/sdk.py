@@ -19,7 +19,7 @@ import trio.testing
 
 from mentra_trio import MentraSession, MiniAppServer
 from mentra_trio._flow import EventStream
-from mentra_trio._net.websocket import WebSocketConnector
+from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._wire.streams import checked_name
 from mentra_trio.errors import SessionClosedError
 from mentra_trio.models import LinkState
@@ -100,7 +100,7 @@ class _App:
         """Live through the recording, then through what comes after."""
         async with trio.open_nursery() as self._nursery:
             self._cloud = CloudSide(self._nursery, self._steps, self.problems.append, lambda: self._listeners > 0)
-            connector = WebSocketConnector(self._cloud.dial)
+            connector = CoreWebSocketConnector(self._cloud.dial)
             self._server = MiniAppServer(self.package, "key", cloud_hosts=[HOST], dev=False, connector=connector)
             self._server.on_session(self._handle)
             async with self._server.running():
