@@ -7,7 +7,7 @@ JSON `null` is the same as absent (P1 0: the wire never needs the difference).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import attrs
 from cattrs import AttributeValidationNote, ClassValidationError, IterableValidationError, IterableValidationNote
@@ -15,7 +15,7 @@ from cattrs import AttributeValidationNote, ClassValidationError, IterableValida
 from mentra_trio.errors import DecodeError
 from mentra_trio.models.device import DeviceState
 
-from .converter import make_converter, to_iso, wire_name
+from .converter import Reader, make_converter, to_iso, wire_name
 from .inbound import INBOUND_TYPES, InboundMessage, StreamEvent, UnknownMessage
 from .json_text import JsonObject, dumps, parse_object
 from .outbound import COMMAND_TYPES, Command, Envelope, RawCommand, Stamp
@@ -45,8 +45,19 @@ _MISSING = object()
 _converter = make_converter()
 
 
-@attrs.frozen
-class Decoded:
+_readers: dict[type, Reader] = {}
+"""The hook of each class that was read so far: every message needs one or two."""
+
+
+def _reader_of(cls: type) -> Reader:
+    try:
+        return _readers[cls]
+    except KeyError:
+        reader = _readers[cls] = cast("Reader", _converter.get_structure_hook(cls))
+        return reader
+
+
+class Decoded(NamedTuple):
     """A frame that was read."""
 
     message: InboundMessage | UnknownMessage
@@ -124,7 +135,7 @@ def structure(raw: JsonObject, cls: type[T]) -> tuple[T, tuple[str, ...]]:
     Returns the value and what was at fault. Raises `DecodeError` when a field that must be there is at fault.
     """
     try:
-        return _converter.structure(raw, cls), ()
+        return cast("T", _reader_of(cls)(raw, cls)), ()
     except (ClassValidationError, IterableValidationError) as group:
         return _structure_without_faults(raw, cls, group)
 
@@ -151,7 +162,7 @@ def _structure_without_faults(raw: JsonObject, cls: type[T], group: BaseExceptio
             raise DecodeError(name if isinstance(name, str) else None, tuple(faults.values())) from None
         value = _without(value, spots)
         try:
-            return _converter.structure(value, cls), tuple(faults.values())
+            return cast("T", _reader_of(cls)(value, cls)), tuple(faults.values())
         except (ClassValidationError, IterableValidationError) as error:
             group = error
 

@@ -10,7 +10,8 @@ import enum
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import cast, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Union, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter, IterableValidationError, IterableValidationNote
@@ -198,6 +199,9 @@ def make_converter() -> Converter:
     converter.register_structure_hook_func(_is_mapping, _to_mapping)
     converter.register_unstructure_hook_func(lambda t: t is datetime, to_iso)
 
+    def read_optional(kind: object) -> Reader:
+        return _optional_hook(converter, kind)
+
     def read_tuple(kind: object) -> Reader:
         return _tuple_hook(converter, kind)
 
@@ -207,6 +211,7 @@ def make_converter() -> Converter:
     def write_class(cls: type[attrs.AttrsInstance]) -> Writer:
         return _writer(converter, cls)
 
+    converter.register_structure_hook_factory(_is_optional, read_optional)
     converter.register_structure_hook_factory(_is_tuple, read_tuple)
     converter.register_structure_hook_factory(_is_attrs_class, read_class)
     converter.register_unstructure_hook_factory(_is_attrs_class, write_class)
@@ -227,8 +232,23 @@ def _is_tuple(kind: object) -> bool:
     return get_origin(kind) is tuple
 
 
+def _is_optional(kind: object) -> bool:
+    return get_origin(kind) in (Union, UnionType) and len(get_args(kind)) == 2 and NoneType in get_args(kind)
+
+
 def _is_mapping(kind: object) -> bool:
     return get_origin(kind) is Mapping
+
+
+def _optional_hook(converter: Converter, kind: object) -> Reader:
+    """Read what may be null. cattrs' own hook looks the inner one up for every value."""
+    (inner,) = (each for each in get_args(kind) if each is not NoneType)
+    read = cast("Reader", converter.get_structure_hook(inner))
+
+    def structure(value: object, _: object = None) -> object:
+        return None if value is None else read(value, inner)
+
+    return structure
 
 
 def _tuple_hook(converter: Converter, kind: object) -> Reader:

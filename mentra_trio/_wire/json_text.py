@@ -26,14 +26,22 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(msg)
 
 
-def parse_object(text: str | bytes) -> JsonObject:
-    """Parse a JSON object. Raises `DecodeError` for anything else, however deep, long or strange."""
+# Made once: `json.loads` and `json.dumps` make a new one for every message that asks for anything unusual.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def parse_object(text: str | bytes, most_marks: int = _MOST_MARKS) -> JsonObject:
+    """Parse a JSON object. Raises `DecodeError` for anything else, however deep, long or strange.
+
+    `most_marks` is how many brackets and commas it may hold, those inside of texts included.
+    """
     try:
         if isinstance(text, bytes):
             text = text.decode()
-        if len(text) > _MOST_MARKS and sum(map(text.count, "[{,")) > _MOST_MARKS:
+        if len(text) > most_marks and sum(map(text.count, "[{,")) > most_marks:
             raise DecodeError(None, ["it holds more values than any real message"])
-        value: object = json.loads(text, parse_constant=_refuse_constant)
+        value: object = _DECODER.decode(text)
     except RecursionError as error:
         raise DecodeError(None, ["it is nested too deeply"]) from error
     except ValueError as error:  # JSONDecodeError, bad UTF-8, numbers with thousands of digits
@@ -63,7 +71,7 @@ def _is_too_deep(value: JsonObject) -> bool:
 def dumps(fields: Mapping[str, object]) -> str:
     """Write compact JSON. Raises `ValueError` or `TypeError` for what JSON cannot hold."""
     try:
-        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _ENCODER.encode(fields)
     except RecursionError:
         raise ValueError("the message is nested too deeply") from None
     if text.isascii():
