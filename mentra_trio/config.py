@@ -81,6 +81,8 @@ class SessionConfig:
     """Seconds that one frame may take to be written until the socket counts as dead."""
     close_timeout: float = attrs.field(default=1.0, validator=_not_negative)
     """Seconds for the close handshake."""
+    finish_timeout: float = attrs.field(default=5.0, validator=_not_negative)
+    """Seconds at the end of a session for what managers have left to do, such as storing values."""
     drain_timeout: float = attrs.field(default=1.0, validator=_not_negative)
     """Seconds at the end of a session for what was still to be sent."""
     stop_grace: float = attrs.field(default=5.0, validator=_not_negative)

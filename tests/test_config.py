@@ -208,7 +208,15 @@ def test_a_wrong_number_of_a_restart_policy_is_named(name: str, value: float) ->
 
 
 NUMBERS = [field.name for field in attrs.fields(SessionConfig) if field.name != "restart"]
-MAY_BE_ZERO = {"snapshot_timeout", "close_timeout", "drain_timeout", "stop_grace", "shutdown_grace", "display_pace"}
+MAY_BE_ZERO = {
+    "snapshot_timeout",
+    "close_timeout",
+    "finish_timeout",
+    "drain_timeout",
+    "stop_grace",
+    "shutdown_grace",
+    "display_pace",
+}
 
 
 @pytest.mark.parametrize("name", NUMBERS)
