@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("mentra_trio.server")
 
-_BACKLOG = 100
+_BACKLOG = 1024
+"""Connections that may wait to be accepted. Beyond them the kernel drops a webhook, and its caller tries again a second
+later; all wearers of an app may come at once when the cloud restarts."""
 
 
 async def serve(
