@@ -4,7 +4,7 @@ Map of the package::
 
     engine          Cloud: users, apps, sockets; reached in memory (`Cloud.dial`) or over the network (`server`)
     webhooks        how apps are called: an ASGI application in this process, or real HTTP
-    users           User: what a wearer, a phone and glasses do; `say`, `start`, `phone_message`
+    users           User: what a wearer, a phone and glasses do; `say`, `start`, `phone_message`; `waiting` for apps
     sessions        the cloud's object for one wearer: passes news between phone and apps
     apps            InstalledApp, and one app's session: its state machine and timers
     connection      one socket of an app; `handshake` decides who may attach one
@@ -40,6 +40,7 @@ from .server import serve as serve
 from .store import Store as Store
 from .users import PhoneMessage as PhoneMessage
 from .users import User as User
+from .waiting import ExpectationError as ExpectationError
 from .webhooks import AsgiWebhooks as AsgiWebhooks
 from .webhooks import HttpWebhooks as HttpWebhooks
 from .webhooks import WebhookClient as WebhookClient
@@ -51,6 +52,7 @@ __all__ = [
     "AppState",
     "AsgiWebhooks",
     "Cloud",
+    "ExpectationError",
     "Faults",
     "Glasses",
     "HttpWebhooks",

@@ -16,9 +16,10 @@ from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
 from .hardware import SIMULATED_GLASSES
 from .speech import phrases, words_of
+from .waiting import WAIT_SECONDS, deafness, hopelessness, wait_or_tell, whereabouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .connection import AppConnection
     from .engine import Cloud  # noqa: TC004 - a cycle, and nobody evaluates it
@@ -163,19 +164,38 @@ class User:
         app = self.app(package_name)
         return None if app is None else app.state
 
-    async def wait_attached(self, package_name: str) -> AppSession:
-        """Wait until an app has an acknowledged socket."""
-        return await self._wait_for(package_name, lambda app: app.is_attached)
+    async def wait_attached(self, package_name: str, *, within: float = WAIT_SECONDS) -> AppSession:
+        """Wait until an app has an acknowledged socket. Raises `ExpectationError`, see `wait_listener`."""
+        return await self._wait_for(package_name, lambda app: app.is_attached, "did not connect", within)
 
     async def wait_subscribed(
-        self, package_name: str, wanted: Callable[[AppSession], bool] = lambda _: True
+        self,
+        package_name: str,
+        wanted: Callable[[AppSession], bool] = lambda _: True,
+        *,
+        within: float = WAIT_SECONDS,
     ) -> AppSession:
-        """Wait until an app is attached and its subscriptions have arrived on that socket, and fit."""
-        return await self._wait_for(package_name, lambda app: app.is_ready and wanted(app))
+        """Wait until an app is attached and its subscriptions have arrived on that socket, and fit.
 
-    async def wait_listener(self, language: str = "en-US") -> None:
-        """Wait until an app that is attached would get what is said in this language."""
-        await self._cloud.wait_until(lambda: self._has_listener(language))
+        Raises `ExpectationError`, see `wait_listener`.
+        """
+        return await self._wait_for(
+            package_name, lambda app: app.is_ready and wanted(app), "did not subscribe as wanted", within
+        )
+
+    async def wait_listener(self, language: str = "en-US", *, within: float = WAIT_SECONDS) -> None:
+        """Wait until an app that is attached would get what is said in this language.
+
+        Raises `ExpectationError`, which tells how the apps fare, when nobody listens `within` seconds, or when all apps
+        have gone down for good meanwhile. `math.inf` waits for ever: under an autojump clock that is a test that hangs.
+        """
+        await wait_or_tell(
+            self._cloud.wait_until,
+            lambda: self._has_listener(language),
+            within=within,
+            is_hopeless=hopelessness(self._home, lambda home: home.apps.values()),
+            complain=lambda limit: f"nobody came to listen to {language}{limit}: {deafness(self._home(), language)}",
+        )
 
     def _has_listener(self, language: str) -> bool:
         session = self._cloud.session(self.user_id)
@@ -186,25 +206,42 @@ class User:
             app.is_ready and any(app.subscriptions.matches(event) for event in events) for app in session.apps.values()
         )
 
-    async def drop(self, package_name: str, *, refuse_for: float = 0.0) -> AppSession:
+    async def drop(self, package_name: str, *, refuse_for: float = 0.0, within: float = WAIT_SECONDS) -> AppSession:
         """Cut an app's socket without a close frame, and wait until the app is back with its subscriptions.
 
-        Connects are refused for `refuse_for` seconds. Raises `LookupError` when there is no socket. An app that does
-        not come back is waited for: bound it with a deadline.
+        Connects are refused for `refuse_for` seconds. Raises `LookupError` when there is no socket, and
+        `ExpectationError` when the app is not back `within` seconds after connects are taken again, or earlier when the
+        cloud has given it up, which it does after 11 s without the app.
         """
         connection = self.socket(package_name)
         if refuse_for > 0:
             self._cloud.refuse_connects(refuse_for)
         connection.cut()
         await connection.ended.wait()
-        return await self.wait_subscribed(package_name)
+        return await self._wait_for(package_name, lambda app: app.is_ready, "did not come back", refuse_for + within)
 
-    async def _wait_for(self, package_name: str, predicate: Callable[[AppSession], bool]) -> AppSession:
+    def _home(self) -> UserSession | None:
+        return self._cloud.session(self.user_id)
+
+    async def _wait_for(
+        self, package_name: str, predicate: Callable[[AppSession], bool], failure: str, within: float
+    ) -> AppSession:
         def found() -> bool:
             app = self.app(package_name)
             return app is not None and predicate(app)
 
-        await self._cloud.wait_until(found)
+        def apps(home: UserSession) -> Iterable[AppSession]:
+            return [home.apps[package_name]] if package_name in home.apps else []
+
+        await wait_or_tell(
+            self._cloud.wait_until,
+            found,
+            within=within,
+            is_hopeless=hopelessness(self._home, apps),
+            complain=lambda limit: (
+                f"{package_name} {failure}{limit}: {whereabouts(self.app(package_name), self._home())}"
+            ),
+        )
         app = self.app(package_name)
         if app is None:
             msg = "an app that was found is there"

@@ -1,0 +1,207 @@
+"""What a test of an app gets when what it waits for never comes: an error that says what is there instead.
+
+On a clock that jumps ahead a wait without a limit never ends, and takes a whole processor: sessions ping for ever.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from mentra_trio import MentraSession
+from mentra_trio.simulator import AppState, ExpectationError, User
+from tests.cli.stage import PACKAGE, Echo, make_app, open_stage
+from tests.simulator.apps import ALPHA, settle, world
+
+WAITS: dict[str, Callable[[User], Awaitable[object]]] = {
+    "wait_attached": lambda user: user.wait_attached(PACKAGE),
+    "wait_subscribed": lambda user: user.wait_subscribed(PACKAGE),
+    "wait_listener": lambda user: user.wait_listener(),
+}
+every_wait = pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
+
+
+async def fails(session: MentraSession) -> None:
+    raise NameError("name 'sesion' is not defined")
+
+
+async def returns(session: MentraSession) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+async def listens_to_german(session: MentraSession) -> None:
+    async with session.transcription.stream("de") as lines:
+        async for _ in lines:
+            pass
+
+
+async def test_a_handler_that_fails_ends_the_wait_when_its_session_is_given_up(autojump_clock: MockClock) -> None:
+    app = make_app()
+    app.on_session(fails)
+    async with open_stage(app) as stage:
+        await stage.user.start(PACKAGE)
+        with pytest.raises(ExpectationError) as caught:
+            await stage.user.wait_listener()
+
+    assert str(caught.value) == (
+        "nobody came to listen to en-US: com.example.app does not run, because it gave its session up: its handler "
+        "raised too often, or it called session.end(); its log tells which"
+    )
+    assert trio.current_time() < 5
+
+
+@every_wait
+async def test_an_app_that_is_down_for_good_is_waited_for_ten_seconds(
+    autojump_clock: MockClock, wait: Callable[[User], Awaitable[object]]
+) -> None:
+    """Another task may start it; only an app that goes down during the wait ends it at once."""
+    async with open_stage(Echo().app) as stage:
+        await stage.user.start(PACKAGE)
+        await stage.user.stop(PACKAGE)
+        begin = trio.current_time()
+        with pytest.raises(ExpectationError, match="does not run, because it was stopped"):
+            await wait(stage.user)
+
+        assert trio.current_time() - begin == pytest.approx(10)
+
+
+@every_wait
+async def test_an_app_that_is_stopped_meanwhile_ends_the_wait(
+    autojump_clock: MockClock, wait: Callable[[User], Awaitable[object]]
+) -> None:
+    app = make_app()
+    app.on_session(returns)
+    async with open_stage(app) as stage, trio.open_nursery() as nursery:
+        await stage.user.start(PACKAGE)
+        stage.user.socket(PACKAGE).cut()
+        stage.cloud.refuse_connects(30)
+        await settle()
+        begin = trio.current_time()
+        nursery.start_soon(stage.user.stop, PACKAGE)
+        with pytest.raises(ExpectationError, match="does not run, because"):
+            await wait(stage.user)
+
+        assert trio.current_time() - begin <= 10
+
+
+async def test_a_language_that_nobody_listens_to_is_told_with_the_one_that_is(autojump_clock: MockClock) -> None:
+    app = make_app()
+    app.on_session(listens_to_german)
+    async with open_stage(app) as stage:
+        await stage.user.start(PACKAGE)
+        with pytest.raises(ExpectationError) as caught:
+            await stage.user.wait_listener()
+        await stage.user.wait_listener("de-DE")
+
+    assert str(caught.value) == (
+        "nobody came to listen to en-US within 10 s: com.example.app runs and listens to de-DE; say which with "
+        "language='de-DE'"
+    )
+
+
+async def test_an_app_that_never_listens_is_told_as_one(autojump_clock: MockClock) -> None:
+    app = make_app()
+    app.on_session(returns)
+    async with open_stage(app) as stage:
+        await stage.user.start(PACKAGE)
+        with pytest.raises(ExpectationError) as caught:
+            await stage.user.wait_listener(within=3)
+
+        assert trio.current_time() == pytest.approx(3, abs=0.2)
+    assert str(caught.value) == (
+        "nobody came to listen to en-US within 3 s: com.example.app runs and listens to no speech; an app does so "
+        "inside 'async with session.transcription.stream() as lines:'"
+    )
+
+
+async def test_an_app_that_was_never_started_is_told_as_one(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        with pytest.raises(ExpectationError) as nobody:
+            await here.user.wait_listener(within=1)
+        with pytest.raises(ExpectationError) as attached:
+            await here.user.wait_attached(ALPHA, within=1)
+        here.user.disconnect()
+        await trio.sleep(100)
+        with pytest.raises(ExpectationError) as gone:
+            await here.user.wait_attached(ALPHA, within=1)
+
+    assert str(nobody.value) == (
+        "nobody came to listen to en-US within 1 s: no app was started; await user.start(package_name) first"
+    )
+    assert str(attached.value) == (
+        "com.example.alpha did not connect within 1 s: it was never started; await user.start(package_name) first"
+    )
+    assert str(gone.value) == (
+        "com.example.alpha did not connect within 1 s: the phone is not connected; await user.connect() first"
+    )
+
+
+async def test_subscriptions_that_do_not_fit_are_told(autojump_clock: MockClock) -> None:
+    async with open_stage(Echo().app) as stage:
+        await stage.user.start(PACKAGE)
+        with pytest.raises(ExpectationError) as caught:
+            await stage.user.wait_subscribed(PACKAGE, lambda app: app.subscriptions.matches("button_press"), within=2)
+
+    assert str(caught.value) == (
+        "com.example.app did not subscribe as wanted within 2 s: it runs and subscribes to transcription:auto, "
+        "augmentos:*"
+    )
+
+
+async def test_a_dropped_app_that_is_given_up_ends_the_drop(autojump_clock: MockClock) -> None:
+    async with open_stage(Echo().app) as stage:
+        await stage.user.start(PACKAGE)
+        await stage.user.wait_listener()
+        begin = trio.current_time()
+        with pytest.raises(ExpectationError) as caught:
+            await stage.user.drop(PACKAGE, refuse_for=60)
+
+        assert trio.current_time() - begin == pytest.approx(11, abs=0.1)
+    assert str(caught.value) == (
+        "com.example.app did not come back: it does not run, because it was stopped, or its start failed"
+    )
+
+
+async def test_a_drop_has_ten_seconds_after_connects_are_taken_again(autojump_clock: MockClock) -> None:
+    async with open_stage(Echo().app) as stage:
+        await stage.user.start(PACKAGE)
+        await stage.user.wait_listener()
+        await stage.user.drop(PACKAGE, refuse_for=4)
+
+        assert stage.user.state_of(PACKAGE) is AppState.RUNNING
+
+
+async def test_a_wait_without_a_limit_is_asked_for(autojump_clock: MockClock) -> None:
+    async with world() as here, trio.open_nursery() as nursery:
+        with trio.move_on_after(500) as patience:
+            await here.user.wait_attached(ALPHA, within=math.inf)
+        assert patience.cancelled_caught
+
+        @nursery.start_soon
+        async def come() -> None:
+            await trio.sleep(100)
+            await here.start()
+
+        await here.user.wait_attached(ALPHA, within=math.inf)
+
+
+async def test_a_cloud_that_forgets_the_session_is_no_end(autojump_clock: MockClock) -> None:
+    """The phone may come back, and the app with it."""
+    async with open_stage(Echo().app) as stage, trio.open_nursery() as nursery:
+        await stage.user.start(PACKAGE)
+        await stage.user.wait_listener()
+        stage.cloud.crash()
+
+        @nursery.start_soon
+        async def come_back() -> None:
+            await trio.sleep(3)
+            stage.cloud.resume()
+            await stage.user.connect()
+
+        await stage.user.wait_listener(within=60)
+
+
+def test_an_expectation_that_fails_is_a_failed_assertion() -> None:
+    assert issubclass(ExpectationError, AssertionError)
