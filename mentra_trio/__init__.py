@@ -42,6 +42,7 @@ from .server import MiniAppServer as MiniAppServer
 from .session import MentraSession as MentraSession
 
 __all__ = [
+from .models import Translation as Translation
     "AudioChunk",
     "ButtonPress",
     "Capabilities",
@@ -72,3 +73,4 @@ __all__ = [
     "Transcript",
     "__version__",
 ]
+    "Translation",

@@ -76,7 +76,7 @@ class SessionStatistics:
     unclaimed_events: int
     """Events and sound that arrived when no stream was open for them."""
     foreign_transcripts: int
-    """Copies of other apps' transcripts that were dropped (P2 3.5)."""
+    """Copies of other apps' transcripts and translations that were dropped (P2 3.5, 4.4)."""
     outbox: OutboxStatistics
     """What waits to be sent, and what was coalesced, withdrawn or refused there."""
     streams: HubStatistics

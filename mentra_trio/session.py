@@ -25,6 +25,7 @@ from .managers.mic import MicManager
 from .managers.raw import RawManager
 from .managers.settings import SettingsManager
 from .managers.transcription import TranscriptionManager
+from .managers.translation import TranslationManager
 from .models.session import HandlerCrash, LinkState, StopKind, StopReason
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class MentraSession:
     _runtime: LinkRuntime
     transcription: TranscriptionManager = attrs.field(init=False)
     """What is said."""
+    translation: TranslationManager = attrs.field(init=False)
+    """What is said, in another language."""
     display: DisplayManager = attrs.field(init=False)
     """What the wearer sees."""
     mic: MicManager = attrs.field(init=False)
@@ -61,6 +64,7 @@ class MentraSession:
 
     def __attrs_post_init__(self) -> None:
         self.transcription = TranscriptionManager(self._runtime)
+        self.translation = TranslationManager(self._runtime)
         self.display = DisplayManager(self._runtime)
         self.mic = MicManager(self._runtime)
         self.device = DeviceManager(self._runtime)

@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from mentra_trio._flow import Gap, Hub
+from mentra_trio._protocol.recall import Recall
 from mentra_trio._protocol.subscriptions import TranscriptRouter
 from mentra_trio._wire.codec import decode
 from mentra_trio._wire.inbound import (
@@ -69,6 +70,7 @@ class Inbound:
     """Gives a message to the request that it answers."""
 
     _router: TranscriptRouter = attrs.field(init=False, factory=TranscriptRouter)
+    _recall: Recall = attrs.field(init=False, factory=Recall)
     _names: dict[str, StreamName | None] = attrs.field(init=False, factory=dict[str, StreamName | None])
     _deaf_since: float | None = attrs.field(init=False, default=None)
     """When the cloud was last heard, where streams have not been told yet that events may be missing."""
@@ -81,6 +83,7 @@ class Inbound:
     def connected(self) -> None:
         """Begin a connection that was acknowledged."""
         self._router.connected()
+        self._recall.connected()
         self._mark_gap()
 
     def receive(  # noqa: PLR0912 - one branch for each kind of message
@@ -188,15 +191,10 @@ class Inbound:
         self._mark_gap()
         name = self._name(event.stream_type)
         is_claimed = self._publish_raw(event, name, received_at) or is_claimed
-        if name is None:
-            key = None
-        elif name.base == "transcription":
-            key = self._router.route(name, self.hub.has)
-            if key is None and not is_claimed and self._wants_speech:
-                self.accounts.counters.foreign_transcripts += 1
-                return
-        else:
-            key = name.base
+        key = self._key(name)
+        if name is not None and key is None and not is_claimed and self._wants(name.base):
+            self.accounts.counters.foreign_transcripts += 1
+            return
         if name is not None and name.base in READABLE and self.hub.has(key):
             try:
                 payload = read_payload(name.base, event, received_at)
@@ -204,13 +202,26 @@ class Inbound:
                 self.accounts.undecodable(error)
                 return
             self.accounts.faults(event, payload.faults)
-            self.hub.publish(key, payload.value)
+            self.hub.publish(key, self._recall.complete(name.identity, payload.value))
         elif not is_claimed:
             self.accounts.counters.unclaimed_events += 1
 
-    @property
-    def _wants_speech(self) -> bool:
-        return any(isinstance(key, str) and key.startswith("transcription:") for key in self.hub.open_keys())
+    def _key(self, name: StreamName | None) -> str | None:
+        """Find the hub key of an event; `None` for what cannot be read, and for other apps' speech (P2 3.5, 4.4)."""
+        if name is None:
+            return None
+        match name.base:
+            case "transcription":
+                return self._router.route(name, self.hub.has)
+            case "translation":
+                # Each spelling has a translator of its own, so one with options, or of another pair, is another app's.
+                return name.identity if not name.options and self.hub.has(name.identity) else None
+            case _:
+                return name.base
+
+    def _wants(self, base: str) -> bool:
+        """Whether a stream of some language is open."""
+        return any(isinstance(key, str) and key.startswith(f"{base}:") for key in self.hub.open_keys())
 
     def _publish_raw(self, event: StreamEvent, name: StreamName | None, received_at: datetime) -> bool:
         keys = {("raw", event.stream_type if name is None else name.identity)}

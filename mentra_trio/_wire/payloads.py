@@ -9,10 +9,10 @@ import attrs
 
 from mentra_trio.errors import DecodeError
 from mentra_trio.models.device import ButtonPress, HeadMove, HeadPosition, PressType
-from mentra_trio.models.speech import Transcript
+from mentra_trio.models.speech import Transcript, Translation
 
 from .codec import JsonObject, structure
-from .streams import AUTO, fold_language
+from .streams import AUTO, fold_language, parse_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,21 @@ class _Transcription:
 
 
 @attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True)
+class _Translation:
+    """`data` of a translation (P2 4.3)."""
+
+    text: str
+    is_final: bool
+    original_text: str | None = None
+    utterance_id: str | None = None
+    start_time: float | None = None
+    end_time: float | None = None
+    transcribe_language: str | None = None
+    translate_language: str | None = None
+    provider: str | None = None
+
+
 class _ButtonPress:
     button_id: str
     press_type: PressType = PressType.UNKNOWN
@@ -126,3 +141,4 @@ def read_payload(base: str, event: StreamEvent, received_at: datetime) -> Payloa
     if not isinstance(data, dict):
         raise DecodeError(event.stream_type, ["data: not an object"])
     return reader(event, cast("JsonObject", data), received_at)  # keys of a JSON object are text
+    "translation": _read_translation,

@@ -45,6 +45,14 @@ def fold_language(code: str) -> str:
     return _SAME_LANGUAGE.get(base, base)
 
 
+def one_tag(tag: object) -> str:
+    """Let a text pass; raise `TypeError` for what an untyped caller gives instead, such as a list."""
+    if not isinstance(tag, str):
+        msg = f"{tag!r} is not a language tag; write languages one by one, such as ('en', 'de')"
+        raise TypeError(msg)
+    return tag
+
+
 def canonical_language(tag: str) -> str:
     """Turn what authors write (`en`, `en-gb`, `pt_BR`, `zh-Hans-CN`) into the cloud's form (`en-US`, ...).
 
@@ -74,6 +82,26 @@ def canonical_hint(tag: str) -> str:
         msg = "'auto' is not a hint; name the languages you expect, such as 'en' or 'ja'"
         raise ValueError(msg)
     return language.split("-", maxsplit=1)[0]
+
+
+def canonical_source(tag: str) -> str:
+    """Turn the tag of one language into the cloud's form. Raises `ValueError` like `canonical_language`."""
+    language = canonical_language(tag)
+    if language == AUTO:
+        msg = "'auto' is no language to translate between; name one, such as 'en' or 'ja'"
+        raise ValueError(msg)
+    return language
+
+
+def translation_name(source: str, target: str) -> str:
+    """Spell a translation stream out of two canonical languages; `all` is any source (P2 4.2).
+
+    Raises `ValueError` for a language into itself: the cloud has no translator for it, and would try again for ever.
+    """
+    if fold_language(source) == fold_language(target):
+        msg = f"{source} and {target} are the same language; there is nothing to translate"
+        raise ValueError(msg)
+    return f"translation:{source}-to-{target}"
 
 
 @attrs.frozen(kw_only=True)

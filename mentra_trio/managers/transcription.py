@@ -8,7 +8,7 @@ import attrs
 
 from mentra_trio._flow import EventStream, Overflow
 from mentra_trio._link import Link, StreamSpec
-from mentra_trio._wire.streams import AUTO, TranscriptionSubscription, canonical_hint, canonical_language
+from mentra_trio._wire.streams import AUTO, TranscriptionSubscription, canonical_hint, canonical_language, one_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ class TranscriptionManager:
         Raises:
             ValueError: a language or hint that is no tag, or that the recogniser does not know. Nothing is sent then.
         """
-        wanted = tuple(dict.fromkeys(canonical_language(_one_tag(tag)) for tag in languages)) or (AUTO,)
+        wanted = tuple(dict.fromkeys(canonical_language(one_tag(tag)) for tag in languages)) or (AUTO,)
         if isinstance(hints, str):
             msg = f"hints={hints!r} is a text; pass a list of languages such as hints=['en', 'ja']"
             raise TypeError(msg)
@@ -58,7 +58,7 @@ class TranscriptionManager:
                 capacity=_CAPACITY,
                 overflow=Overflow.COALESCE,
                 coalesce_key=_utterance,
-                where=None if interim else _is_final,
+                where=None if interim else lambda said: said.is_final,
             )
         )
 
@@ -69,14 +69,3 @@ def _utterance(said: Transcript) -> tuple[str | None, str] | None:
     Some recognisers give no ids (P2 3.3.3): their interims of one language replace each other.
     """
     return None if said.is_final else (said.utterance_id, said.language if said.utterance_id is None else "")
-
-
-def _is_final(said: Transcript) -> bool:
-    return said.is_final
-
-
-def _one_tag(tag: object) -> str:
-    if not isinstance(tag, str):
-        msg = f"{tag!r} is not a language tag; write them one by one, such as stream('en', 'de')"
-        raise TypeError(msg)
-    return tag

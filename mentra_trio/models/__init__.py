@@ -33,3 +33,4 @@ from .session import StopReason as StopReason
 from .settings import SettingChange as SettingChange
 from .settings import SystemSettings as SystemSettings
 from .speech import Transcript as Transcript
+from .speech import Translation as Translation

@@ -36,3 +36,37 @@ class Transcript:
     """When the cloud sent it (UTC)."""
     received_at: datetime
     """When this process received it (UTC)."""
+
+
+@attrs.frozen(kw_only=True)
+class Translation:
+    """One step of a translated utterance: what is settled of it so far, or the final text (P2 4.3).
+
+    `text` is always the whole translation so far. Unlike a transcript's, an interim only grows: the cloud translates
+    what the recogniser is sure of.
+    """
+
+    text: str
+    """The translation so far."""
+    is_final: bool
+    """Whether the utterance is finished. A final is never dropped. Now and then the cloud loses one: then the next
+    utterance goes on where this one ended (P2 4.3)."""
+    source_language: str
+    """In which language this utterance was said, such as `en-US`; `auto` when the cloud did not say. The region is the
+    cloud's own: what was subscribed as `en-GB` is `en-US` here."""
+    target_language: str
+    """Into which language it was translated, such as `es-ES`."""
+    original_text: str | None = None
+    """What was said, so far."""
+    utterance_id: str
+    """Same for all interims and the final of one utterance. The cloud sends none; this SDK numbers them (P2 4.4 L5)."""
+    audio_start: float | None = None
+    """Seconds since the translator's audio began."""
+    audio_end: float | None = None
+    """As `audio_start`, end of the last word; `None` where the translator does not tell, which is often."""
+    provider: str | None = None
+    """Translator, such as `soniox`."""
+    sent_at: datetime | None = None
+    """When the cloud sent it (UTC)."""
+    received_at: datetime
+    """When this process received it (UTC)."""

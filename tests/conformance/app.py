@@ -89,6 +89,10 @@ class App:
         factory=dict[str | None, list[EventStream[object]]]
     )
     """By session: transcription streams that were opened."""
+    _translated: dict[str | None, list[EventStream[object]]] = attrs.field(
+        factory=dict[str | None, list[EventStream[object]]]
+    )
+    """By session: translation streams that were opened."""
     _sound: dict[str | None, dict[str, EventStream[AudioChunk]]] = attrs.field(
         factory=dict[str | None, dict[str, EventStream[AudioChunk]]]
     )
@@ -168,6 +172,10 @@ class App:
         """Give the transcription streams of the call's session."""
         return self._speech.setdefault(item.session, [])
 
+    def translated(self, item: Item) -> list[EventStream[object]]:
+        """Give the translation streams of the call's session."""
+        return self._translated.setdefault(item.session, [])
+
     def count(self, item: Item, ask: Callable[[], None]) -> None:
         """Register the handler of a call: let the runner ask for news until the cleanup."""
         handler = item.handlers[0]
@@ -211,7 +219,7 @@ def describe(value: object) -> object:
 
 _BY_KEY = ("session.settings_data", "session.on_settings", "session.on_connected")
 """What gives settings by key: the names are the app author's."""
-_WITH_MORE = ("transcription.", "device.", "mic.on_", "on_stop")
+_WITH_MORE = ("transcription.", "translation.", "device.", "mic.on_", "on_stop")
 """What gives values of this SDK's own classes, which hold more than was recorded, such as the time of reception."""
 
 

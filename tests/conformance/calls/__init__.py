@@ -12,10 +12,10 @@ from tests.conformance.app import App, Outcome, UnmappedCallError
 from tests.conformance.recordings import as_object
 from tests.conformance.timeline import Item
 
-from . import device, display, mic, session, transcription
+from . import device, display, mic, session, transcription, translation
 from .tables import Call, Registration
 
-_TABLES = (session.TABLE, transcription.TABLE, display.TABLE, device.TABLE, mic.TABLE)
+_TABLES = (session.TABLE, transcription.TABLE, translation.TABLE, display.TABLE, device.TABLE, mic.TABLE)
 _CALLS = {name: call for table in _TABLES for name, call in table.calls.items()}
 _REGISTRATIONS = {name: register for table in _TABLES for name, register in table.registrations.items()}
 _PROPERTIES = {name: read for table in _TABLES for name, read in table.properties.items()}

@@ -45,6 +45,7 @@ from .state import (
     system_defaults,
     tells_undecodable,
 )
+from .translation import counts_streams, deliver_translation, refuses_pair, typed_translation
 
 __all__ = ["REWRITES", "drop", "renumber"]
 
@@ -61,8 +62,10 @@ REWRITES: dict[str, Rewrite] = {
         comes_late,
         configured_hints,
         counts,
+        counts_streams,
         deliver_to_all,
         deliver_transcript,
+        deliver_translation,
         drops_unusable,
         ends_here,
         handshake_refused,
@@ -76,6 +79,7 @@ REWRITES: dict[str, Rewrite] = {
         other_package,
         raw_message,
         reconnects,
+        refuses_pair,
         refuses_unparseable,
         refuses_what_is_no_text,
         renamed,
@@ -87,6 +91,7 @@ REWRITES: dict[str, Rewrite] = {
         tells_end,
         tells_undecodable,
         typed_transcript,
+        typed_translation,
         unanswered,
         utf8_ids,
         waits_for_link,

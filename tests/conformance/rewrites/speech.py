@@ -11,6 +11,7 @@ from tests.conformance.recordings import as_object
 from tests.conformance.timeline import Item, field, is_ack
 
 from .common import new_error, new_event, said_in
+from .translation import canonical_pair
 
 if TYPE_CHECKING:
     from tests.conformance.recordings import Json
@@ -191,6 +192,8 @@ def _canonical(name: str) -> str:
     """Spell the language of a stream name as this SDK does (P2 1.4.2)."""
     path, question, query = name.partition("?")
     base, colon, language = path.partition(":")
+    if base == "translation":
+        return canonical_pair(name)
     if base != "transcription" or not colon or parse_stream(path) is not None:
         return name
     try:
