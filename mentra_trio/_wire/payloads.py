@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import attrs
 
@@ -40,7 +41,6 @@ class _Transcription:
 
 
 @attrs.frozen(kw_only=True)
-@attrs.frozen(kw_only=True)
 class _Translation:
     """`data` of a translation (P2 4.3)."""
 
@@ -55,6 +55,7 @@ class _Translation:
     provider: str | None = None
 
 
+@attrs.frozen(kw_only=True)
 class _ButtonPress:
     button_id: str
     press_type: PressType = PressType.UNKNOWN
@@ -67,8 +68,7 @@ class _HeadPosition:
     timestamp: datetime | None = None
 
 
-@attrs.frozen
-class Payload:
+class Payload(NamedTuple):
     """A decoded event."""
 
     value: object
@@ -98,6 +98,33 @@ def _read_transcript(event: StreamEvent, data: JsonObject, received_at: datetime
     )
 
 
+def _read_translation(event: StreamEvent, data: JsonObject, received_at: datetime) -> Payload:
+    said, faults = structure(data, _Translation)
+    name = parse_stream(event.stream_type)
+    asked_source = name.language if name is not None and name.language != "all" else None
+    asked_target = name.target if name is not None else None
+    start, end = said.start_time, said.end_time
+    # The end is that of the last translated word, which often carries no time (P2 4.3).
+    has_end = end is not None and end > 0 and end >= (start or 0)
+    return Payload(
+        Translation(
+            text=said.text,
+            is_final=said.is_final,
+            source_language=_folded(said.transcribe_language or asked_source or AUTO),
+            target_language=_folded(said.translate_language or asked_target or AUTO),
+            original_text=said.original_text,
+            utterance_id=said.utterance_id or "",
+            audio_start=None if start is None else start / 1000,
+            audio_end=end / 1000 if end is not None and has_end else None,
+            provider=said.provider,
+            sent_at=event.timestamp,
+            received_at=received_at,
+        ),
+        faults,
+    )
+
+
+@lru_cache(256)
 def _folded(language: str) -> str:
     """Fold other names of a language, keeping the region (P2 Appendix A: incoming `iw`, `nb`)."""
     base, dash, region = language.replace("_", "-").partition("-")
@@ -125,6 +152,7 @@ def _read_head(_: StreamEvent, data: JsonObject, received_at: datetime) -> Paylo
 
 _READERS: dict[str, Callable[[StreamEvent, JsonObject, datetime], Payload]] = {
     "transcription": _read_transcript,
+    "translation": _read_translation,
     "button_press": _read_button,
     "head_position": _read_head,
 }
@@ -141,4 +169,3 @@ def read_payload(base: str, event: StreamEvent, received_at: datetime) -> Payloa
     if not isinstance(data, dict):
         raise DecodeError(event.stream_type, ["data: not an object"])
     return reader(event, cast("JsonObject", data), received_at)  # keys of a JSON object are text
-    "translation": _read_translation,
