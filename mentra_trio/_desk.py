@@ -21,6 +21,7 @@ from typing import assert_never
 import attrs
 import trio
 
+from ._flow import Offload
 from ._net.asgi import WebhookAnswer
 from ._net.hosts import HostPolicy
 from ._net.limiter import ConnectLimiter
@@ -128,6 +129,7 @@ class Desk:
     handler: SessionHandler
     on_stop: Callable[[], StopHandler | None]
     on_crash: CrashWatcher
+    offload: Offload
     random: Random
 
     _slots: dict[str, _Slot] = attrs.field(init=False, factory=dict[str, _Slot])
@@ -295,6 +297,7 @@ class Desk:
             config=self.config,
             random=self.random,
             run_id=secrets.token_hex(4),
+            offload=self.offload,
         )
         running = _Running(MentraSession(runtime), runtime)
         self._runs.add(running)

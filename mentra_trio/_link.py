@@ -87,6 +87,11 @@ class Link(Protocol):
     """The session as managers see it."""
 
     @property
+    def base_url(self) -> str:
+        """Where the cloud's HTTP API is reached now (P1 8.1); another cloud may take the session over (D17)."""
+        ...
+
+    @property
     def state(self) -> SessionState:
         """Current values with their changes."""
         ...
@@ -105,14 +110,27 @@ class Link(Protocol):
         """
         ...
 
-    async def send(self, command: Command) -> None:
+    async def send(
+        self, command: Command, *, on_written: Callable[[], None] | None = None, until_taken: bool = False
+    ) -> None:
         """Queue a command: at once while the link is up, otherwise when the writer takes it (D9).
+
+        `until_taken` waits for the writer in any case, so that whoever sends much feels how fast the network is.
+        `on_written` is as for `call`.
 
         Cancelling withdraws a command that still waits.
 
         Raises:
             LinkDownError: too many commands are waiting.
             SessionClosedError: the session is over.
+        """
+        ...
+
+    def send_nowait(self, command: Command) -> None:
+        """Queue a command and wait for nothing, also while the link is down: for clean-up. Never blocks.
+
+        Raises:
+            LinkDownError, SessionClosedError: as `send`.
         """
         ...
 
@@ -124,8 +142,10 @@ class Link(Protocol):
         """
         ...
 
-    async def call(self, request: Request[R]) -> R:
+    async def call(self, request: Request[R], *, on_written: Callable[[], None] | None = None) -> R:
         """Send a request and wait for its answer, for at most its `LIMIT` seconds from the write (D9).
+
+        `on_written` is called by the writer when the request has left, or may have; it must not raise.
 
         Cancelling withdraws the request if it was not written yet; a later answer is then ignored.
 
@@ -135,6 +155,13 @@ class Link(Protocol):
             DeviceUnavailableError: because the phone or the glasses are away.
             RequestTimedOutError: no answer in time.
             LinkDownError, SessionClosedError: as `send`.
+        """
+        ...
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        """Run a plain function that takes its time without holding up the thread (D22).
+
+        Cancelling waits for its end.
         """
         ...
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ._flow import open_services
+from ._flow import Offload, Threads, open_services
 from ._net.asgi import WEBHOOK_PATHS, Health, WebhookAnswer, build_app
 from ._net.hosts import HostPolicy
 from ._net.limiter import ConnectLimiter
@@ -66,6 +66,7 @@ class MiniAppServer:
         restart: what happens when the handler raises.
         session_config: the numbers of a session's link; overrides `stop_grace` and `restart`.
         connector: opens WebSockets; for tests and other transports.
+        offload: runs what would hold up the thread, in threads unless given; on a virtual clock tests run it in place.
 
     Raises:
         ConfigError: something is missing or wrong; the text says what to do.
@@ -84,6 +85,7 @@ class MiniAppServer:
         restart: RestartPolicy | None = None,
         session_config: SessionConfig | None = None,
         connector: Connector | None = None,
+        offload: Offload | None = None,
     ) -> None:
         if isinstance(cloud_hosts, str):
             raise ConfigError(f"cloud_hosts is the text {cloud_hosts!r}; pass a list such as [{cloud_hosts!r}]")
@@ -100,6 +102,7 @@ class MiniAppServer:
         )
         self._hosts = HostPolicy(self._config.cloud_hosts, dev=self._config.dev)
         self._connector = connector or _default_connector()
+        self._offload = offload or Threads()
         self._handler: SessionHandler | None = None
         self._stop_handler: StopHandler | None = None
         self._desk: Desk | None = None
@@ -159,11 +162,12 @@ class MiniAppServer:
         *,
         dev: bool | None = None,
         connector: Connector | None = None,
+        offload: Offload | None = None,
         on_crash: CrashWatcher = lambda _: None,
     ) -> AsyncGenerator[None, None]:
         """Run the app's sessions while the block runs; their tasks live in here.
 
-        `dev` and `connector` override what the app was made with, for tools and tests that run somebody's app;
+        `dev`, `connector` and `offload` override what the app was made with, for tools and tests of somebody's app;
         `on_crash` is told when a handler raised, which is logged in any case.
 
         Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
@@ -194,6 +198,7 @@ class MiniAppServer:
                     handler=self._handler,
                     on_stop=lambda: self._stop_handler,
                     on_crash=on_crash,
+                    offload=offload or self._offload,
                     random=Random(),  # noqa: S311  (spreads reconnects, guards nothing)
                 )
                 if config.stall_limit < math.inf:

@@ -101,8 +101,7 @@ class MentraSession:
 
         Changes when the session moves to another cloud (D17).
         """
-        url = self._runtime.url
-        return f"{'https' if url.tls else 'http'}://{url.authority}"
+        return self._runtime.base_url
 
     @property
     def link_state(self) -> Latest[LinkState]:

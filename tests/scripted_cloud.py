@@ -23,7 +23,7 @@ import attrs
 import trio
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
-from mentra_trio._flow import open_services
+from mentra_trio._flow import open_services, run_inline
 from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.limiter import ConnectLimiter
 from mentra_trio._net.transport import CloudUrl, Transport
@@ -534,7 +534,7 @@ def make_server(
     sessions: list[MentraSession] | None = None,
 ) -> MiniAppServer:
     """Make an app that connects to a scripted cloud."""
-    server = MiniAppServer(PACKAGE, KEY, session_config=config, connector=cloud.connector)
+    server = MiniAppServer(PACKAGE, KEY, session_config=config, connector=cloud.connector, offload=run_inline)
     seen = [] if sessions is None else sessions
 
     @server.on_session
@@ -595,6 +595,7 @@ def make_runtime(
         limiter=ConnectLimiter(),
         config=config or SessionConfig(),
         random=random or Choosing(),
+        offload=run_inline,
         run_id="run",
     )
 

@@ -3,6 +3,7 @@
 * Inbound: `Hub` publishes to `EventStream`; `LatestSource` owns a `Latest`; `PendingCalls` matches replies to
   requests.
 * Outbound: `Outbox` decides what the one writer takes next.
+* Elsewhere: `Offload` runs what would hold up the thread.
 * Lifetimes: `open_services` keeps background tasks working until the body that needs them has ended.
 """
 
@@ -16,6 +17,9 @@ from .hub import StreamTotals as StreamTotals
 from .latest import Latest as Latest
 from .latest import LatestChanges as LatestChanges
 from .latest import LatestSource as LatestSource
+from .offload import Offload as Offload
+from .offload import Threads as Threads
+from .offload import run_inline as run_inline
 from .outbox import DIRTY as DIRTY
 from .outbox import Dirty as Dirty
 from .outbox import Kind as Kind
@@ -39,6 +43,7 @@ __all__ = [
     "Latest",
     "LatestChanges",
     "LatestSource",
+    "Offload",
     "Outbox",
     "OutboxStatistics",
     "Outgoing",
@@ -46,6 +51,8 @@ __all__ = [
     "PendingCalls",
     "StreamStatistics",
     "StreamTotals",
+    "Threads",
     "Waiter",
     "open_services",
+    "run_inline",
 ]

@@ -239,6 +239,21 @@ class Outbox(Generic[C]):
         if not entry.is_taken and self._error is not None:
             raise self._error()
 
+    def send_nowait(self, item: C) -> None:
+        """Queue `item` and wait for nothing, whatever the gate: for clean-up, where waiting is not possible.
+
+        Raises:
+            LinkDownError: the queue is full.
+            Exception: what `close` was given.
+        """
+        if self._error is not None:
+            raise self._error()
+        if len(self._queue) >= self.capacity:
+            self._refused += 1
+            raise LinkDownError(self.capacity)
+        self._queue.append(_Entry(item, None, None))
+        self._writer.unpark_all()
+
     # The writer
 
     async def next(self) -> Outgoing[C]:

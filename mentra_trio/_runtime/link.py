@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
 
-from mentra_trio._flow import EventStream, Hub, Latest
+from mentra_trio._flow import EventStream, Hub, Latest, Offload, Threads
 from mentra_trio._link import SessionState, SessionStatistics, StreamSpec
 from mentra_trio._wire.codec import raw_command
 
@@ -52,6 +52,7 @@ class LinkRuntime:
         limiter: says when.
         config: numbers of the link.
         random: chance for the back-off.
+        offload: runs what would hold up the thread (D22); threads of its own unless given.
         run_id: names this session in log records instead of the wearer (D23).
     """
 
@@ -64,6 +65,7 @@ class LinkRuntime:
     _outbound: Outbound
     _loop: ConnectionLoop
     _services: Services
+    _offload: Offload
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class LinkRuntime:
         limiter: ConnectLimiter,
         config: SessionConfig,
         random: Random,
+        offload: Offload | None = None,
         run_id: str,
     ) -> None:
         self._identity = Identity(
@@ -90,6 +93,7 @@ class LinkRuntime:
         self._life = Life()
         self._accounts = Accounts(run_id)
         self._services = Services(run_id)
+        self._offload = offload or Threads()
         self._cloud_state = CloudState()
         self.state = self._cloud_state.view()
         self._hub = Hub(self._stream_changed, self._accounts.dropped)
@@ -137,17 +141,27 @@ class LinkRuntime:
         """See `Link.post`."""
         self._outbound.outbox.post(lane, command, lifetime=lifetime)
 
-    async def send(self, command: Command) -> None:
+    async def send(
+        self, command: Command, *, on_written: Callable[[], None] | None = None, until_taken: bool = False
+    ) -> None:
         """See `Link.send`."""
-        await self._outbound.outbox.send(command)
+        await self._outbound.outbox.send(command, on_written=on_written, until_taken=until_taken)
 
     def raw(self, name: str, fields: Mapping[str, object]) -> RawCommand:
         """See `Link.raw`."""
         return raw_command(name, fields, self._identity.envelope())
 
-    async def call(self, request: Request[R]) -> R:
+    def send_nowait(self, command: Command) -> None:
+        """See `Link.send_nowait`."""
+        self._outbound.outbox.send_nowait(command)
+
+    async def call(self, request: Request[R], *, on_written: Callable[[], None] | None = None) -> R:
         """See `Link.call`."""
-        return await self._outbound.call(request)
+        return await self._outbound.call(request, on_written)
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        """See `Link.offload`."""
+        return await self._offload(work)
 
     def start(self, service: Callable[[], Awaitable[None]]) -> None:
         """See `Link.start`."""
@@ -187,6 +201,12 @@ class LinkRuntime:
     def url(self) -> CloudUrl:
         """Where the cloud that owns the session is reached; a redirect changes it."""
         return self._loop.url
+
+    @property
+    def base_url(self) -> str:
+        """See `Link.base_url`."""
+        url = self._loop.url
+        return f"{'https' if url.tls else 'http'}://{url.authority}"
 
     @property
     def link_state(self) -> Latest[LinkState]:

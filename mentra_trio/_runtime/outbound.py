@@ -65,15 +65,21 @@ class Outbound:
 
     # Callers
 
-    async def call(self, request: Request[R]) -> R:
+    async def call(self, request: Request[R], on_written: Callable[[], None] | None = None) -> R:
         """See `Link.call`."""
+
+        def mark_written() -> None:
+            waiter.mark_written()
+            if on_written is not None:
+                on_written()
+
         with self._pending.expect(request) as waiter:
             with trio.CancelScope() as queued:
                 self._queued[queued] = request.family
                 try:
                     await self.outbox.send(
                         request,
-                        on_written=waiter.mark_written,
+                        on_written=mark_written,
                         on_failed=lambda error: waiter.reject(partial(_not_written, request, error)),
                         until_taken=True,
                     )

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import attrs
 
 from mentra_trio import MentraSession, MiniAppServer
+from mentra_trio._flow import run_inline
 from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.cli.player import Player
 from mentra_trio.models.session import HandlerCrash
@@ -77,6 +78,6 @@ async def open_stage(app: MiniAppServer) -> AsyncGenerator[Stage, None]:
         cloud.install(InstalledApp(package_name=config.package_name, api_key=config.api_key, public_url=PUBLIC_URL))
         user = cloud.user(WEARER, model=SIMULATED_GLASSES)
         stage = Stage(cloud, user, Player(cloud, user, app))
-        async with app.running(connector=connector, on_crash=stage.crashed):
+        async with app.running(connector=connector, offload=run_inline, on_crash=stage.crashed):
             await user.connect()
             yield stage

@@ -15,6 +15,7 @@ import trio
 import trio.testing
 
 from mentra_trio import MentraSession, MiniAppServer
+from mentra_trio._flow import run_inline
 from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.models import LinkState, StopReason
 
@@ -155,6 +156,7 @@ class _Replay:
             identity.get("api_key"),
             dev=True,
             connector=CoreWebSocketConnector(self.cloud.dial),
+            offload=run_inline,
         )
         server.on_session(self._handle)
         if self.timeline.has_stop_handler:

@@ -294,6 +294,22 @@ async def test_a_full_queue_refuses_at_once(outbox: Outbox[str]) -> None:
         assert [await next_name(outbox) for _ in range(3)] == ["queued", "waiting", "fits"]
 
 
+async def test_what_may_not_wait_is_queued_whatever_the_gate(outbox: Outbox[str]) -> None:
+    outbox.send_nowait("a")
+    assert not await has_next(outbox)
+    outbox.open_gate()
+
+    assert await next_name(outbox) == "a"
+    for number in range(outbox.capacity):
+        outbox.send_nowait(str(number))
+    with pytest.raises(LinkDownError):
+        outbox.send_nowait("one more")
+    outbox.close(lambda: ValueError("closed"))
+    with pytest.raises(ValueError, match="closed"):
+        outbox.send_nowait("late")
+    assert (outbox.statistics().refused, outbox.statistics().discarded) == (1, outbox.capacity)
+
+
 async def test_the_sender_learns_when_its_item_was_written(outbox: Outbox[str]) -> None:
     log: list[str] = []
     outbox.open_gate()
