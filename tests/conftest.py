@@ -6,7 +6,7 @@ settings.register_profile("mentra_trio", deadline=None, suppress_health_check=[H
 settings.register_profile(
     "soak",
     settings.get_profile("mentra_trio"),
-    max_examples=20 * settings.get_profile("mentra_trio").max_examples,
+    max_examples=100 * settings.get_profile("mentra_trio").max_examples,
     print_blob=True,
 )
 settings.load_profile("mentra_trio")

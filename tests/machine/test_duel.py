@@ -20,7 +20,7 @@ from trio.testing import MockClock
 
 from tests.effort import Progress, effort
 
-from .steps import SCRIPTS, Act, Duplicate, Freeze, Start, StrayStop
+from .steps import SCRIPTS, Act, Duplicate, Freeze, Press, Start, StrayStop
 from .world import World, open_world
 
 WORLDS = Progress("worlds played")
@@ -36,8 +36,11 @@ async def play(script: list[tuple[Act, float]]) -> None:
             for act, pause in script:
                 note(f"{trio.current_time():.3f} {act}")
                 act.do(world)
+                Press(1).do(world)  # so that hardly anything is lost unnoticed
                 await trio.sleep(pause)
                 check(world)
+                if pause:
+                    check_calls(world)
             await world.settle()
             check(world)
             await world.check_up()
@@ -60,6 +63,12 @@ _STOP_AND_START_OVER_A_DEAD_LINE: list[tuple[Act, float]] = [
     (StrayStop(), 0.0),
     (Duplicate(is_elsewhere=False), 0.0),
 ]
+
+
+def check_calls(world: World) -> None:
+    """A moment after the end of a session nobody waits for an answer any more."""
+    for run in world.runs:
+        assert run.pending == 0 or run.session.stop_reason is None
 
 
 @pytest.mark.slow

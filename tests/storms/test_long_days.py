@@ -15,7 +15,7 @@ from .crowd import Census, Town, census, open_town, people
 
 HOUR = 3600.0
 PING_INTERVAL = 8.0
-SESSIONS = 100 if is_soak() else 1
+SESSIONS = 30 if is_soak() else 1
 CYCLES = 2000 if is_soak() else 100
 _FORGOTTEN = 20.0
 """Seconds after which Trio too has forgotten the time limits of a start: it drops them when their time comes."""
