@@ -9,10 +9,11 @@ Map of the package::
     apps            InstalledApp, and one app's session: its state machine and timers
     connection      one socket of an app; `handshake` decides who may attach one
     subscriptions   who gets which event, under which name
-    speech          words to transcripts
+    speech          words to transcripts; `translation` makes translations of them
     microphone      when the phone is told to listen
     display         who may draw, and when; `glasses` is what the wearer sees, in `cells`
     hardware        models of glasses
+    rest            what apps ask for over HTTP; `storage` is what they store
     faults          what goes wrong, by nature and on command; `forwarder` below the level of messages
     messages        every message of the cloud, and how it reads an app's
     agenda, store   time and memory
@@ -36,6 +37,8 @@ from .faults import Violation as Violation
 from .faults import ViolationsError as ViolationsError
 from .glasses import Glasses as Glasses
 from .glasses import Screen as Screen
+from .rest import CloudNetwork as CloudNetwork
+from .rest import HttpCall as HttpCall
 from .server import serve as serve
 from .store import Store as Store
 from .users import PhoneMessage as PhoneMessage
@@ -52,9 +55,11 @@ __all__ = [
     "AppState",
     "AsgiWebhooks",
     "Cloud",
+    "CloudNetwork",
     "ExpectationError",
     "Faults",
     "Glasses",
+    "HttpCall",
     "HttpWebhooks",
     "InstalledApp",
     "Mode",

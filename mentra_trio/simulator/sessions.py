@@ -24,6 +24,7 @@ from .subscriptions import (
     language_stream,
     read_entries,
 )
+from .translation import Translators
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +74,7 @@ class UserSession:
     display: DisplayManager = attrs.field(init=False, repr=False)
     microphone: Microphone = attrs.field(init=False, repr=False)
     speech: Speech = attrs.field(init=False, repr=False)
+    translators: Translators = attrs.field(init=False, repr=False)
     _phone: PhoneLink | None = attrs.field(default=None, init=False, repr=False)
     _absence: Timer | None = attrs.field(default=None, init=False, repr=False)
     _ping: Timer | None = attrs.field(default=None, init=False, repr=False)
@@ -86,6 +88,7 @@ class UserSession:
         self.display = DisplayManager(cloud.agenda, cloud.quirks, self._send_display, self._is_running, cloud.timestamp)
         self.microphone = Microphone(cloud.agenda, self._microphone_wanted, self._tell_microphone)
         self.speech = Speech(cloud.agenda, cloud.quirks, cloud.now, cloud.random, self._deliver_transcript)
+        self.translators = Translators(cloud.agenda, self._deliver_translation)
 
     @property
     def user_id(self) -> str:
@@ -160,6 +163,7 @@ class UserSession:
         for app in self.apps.values():
             app.dispose()
         self.speech.close()
+        self.translators.close()
         self.cloud.notify()
 
     def forget(self) -> None:
@@ -168,6 +172,7 @@ class UserSession:
         for app in self.apps.values():
             app.forget()
         self.speech.close()
+        self.translators.close()
 
     def broadcast_app_state(self) -> None:
         """Tell the phone soon that other apps run."""
@@ -285,8 +290,10 @@ class UserSession:
 
     def subscriptions_changed(self) -> bool:
         """Bring speech, location and microphone in line with what apps want now; `False` when poisoned."""
-        is_synced = self.speech.sync(name for app in self.apps.values() for name in app.subscriptions.names)
+        names = [name for app in self.apps.values() for name in app.subscriptions.names]
+        is_synced = self.speech.sync(names)
         if is_synced:
+            self.translators.sync(names)
             self._sync_location_tier()
         self.microphone.subscriptions_changed()
         return is_synced
@@ -324,6 +331,7 @@ class UserSession:
             case "VAD":
                 if message.get("status") in (False, "false"):
                     self.speech.silence()
+                    self.translators.silence()
                 self.relay("VAD", message)
             case "glasses_connection_state":
                 self._take_connection_state(message)
@@ -360,6 +368,21 @@ class UserSession:
                 if app.deliver(self._data_stream(app, stream, data)):
                     reached.append(app.package_name)
         return reached
+
+    def events_of_speech(self, language: str) -> list[str]:
+        """Which streams have something to tell when words of a language are said."""
+        return [
+            *(f"transcription:{stream.language}" for stream in self.speech.streams if stream.hears(language)),
+            *(stream.name for stream in self.translators.streams if stream.target_of(language) is not None),
+        ]
+
+    def _deliver_translation(self, name: str, data: JsonObject) -> list[str]:
+        """Send a translation to every app that listens to its source language, whatever its own target (P2 4.4, L2)."""
+        return [
+            app.package_name
+            for app in list(self.apps.values())
+            if app.subscriptions.matches(name) and app.deliver(self._data_stream(app, name, data))
+        ]
 
     def _relay_local_transcription(self, message: JsonObject) -> None:
         # Twice: as speech in its language, and under its own name (P2 3.3.4).

@@ -201,7 +201,7 @@ class User:
         session = self._cloud.session(self.user_id)
         if session is None:
             return False
-        events = [f"transcription:{stream.language}" for stream in session.speech.streams if stream.hears(language)]
+        events = session.events_of_speech(language)
         return any(
             app.is_ready and any(app.subscriptions.matches(event) for event in events) for app in session.apps.values()
         )
@@ -266,17 +266,27 @@ class User:
         final: bool = True,
         interims: Sequence[str] | None = None,
         speaker: str = "1",
+        translated: str | Mapping[str, str] | None = None,
     ) -> frozenset[str]:
         """Say something, and wait until the apps that listen have got it. Returns their packages.
 
         `interims` are what the recogniser takes it for on the way; without them the text grows word by word. With
-        `final=False` the sentence stays open, and the next one that is said goes on with it. Nobody who listens is a
-        quiet end: the words are lost.
+        `final=False` the sentence stays open, and the next one that is said goes on with it.
+
+        `translated` is what translators make of it: one text, or one for each language (`es` or `es-ES`); without it
+        they give the text back with the language before it. They tell nothing of what `interims` holds, because none of
+        it is settled.
+
+        Words that nobody hears are lost without an error, as in life. The answer is empty then, and the next
+        `glasses.expect` that fails tells why.
         """
-        speech = self._session().speech
-        streams = [stream for stream in speech.streams if stream.hears(language)]
-        if streams:
-            await trio.sleep_until(max(stream.ready_at for stream in streams))
+        session = self._session()
+        streams = [stream for stream in session.speech.streams if stream.hears(language)]
+        begins = [stream.ready_at for stream in streams]
+        begins += [stream.ready_at for stream in session.translators.streams if stream.target_of(language) is not None]
+        if begins:
+            await trio.sleep_until(max(begins))
+        sentences = session.translators.sentences(text, language, speaker=speaker, known=translated)
         begun = {stream: stream.age for stream in streams}
         steps = [*(phrases(text) if interims is None else interims)]
         if not steps or steps[-1] != text:
@@ -288,6 +298,9 @@ class User:
             for stream in streams:
                 words = words_of(step, language, speaker=speaker, since=begun[stream], until=stream.age + _SAYING)
                 stream.push(words, end=is_end)
+            is_settled = interims is None or is_end
+            for sentence in sentences:
+                sentence.say((index + 1) / len(steps) if is_settled else 0.0, end=is_end)
         for stream in streams:
             while stream.final_is_due:
                 await stream.wait_final()

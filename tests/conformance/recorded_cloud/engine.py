@@ -256,12 +256,22 @@ class _Driver:
         session = self._cloud.session(self._user.user_id)
         if session is None:
             raise ValueError(f"nobody is here who could say: {step}")
-        language = str(step.get("pushed_to")).partition(":")[2]
+        kind, _, language = str(step.get("pushed_to")).partition(":")
         heard = cast("list[Json]", step.get("tokens"))
+        if kind == "translation":
+            is_end = any(fields["text"] == _END for fields in heard)
+            for translator in session.translators.streams:
+                translator.push(_translated(heard, "original"), _translated(heard, "translation"), end=is_end)
+            return
         tokens = [_token(fields) for fields in heard if fields["text"] != _END]
         for stream in session.speech.streams:
             if stream.language == "auto" if language == "any" else stream.language.startswith(language):
                 stream.push(tokens, end=any(fields["text"] == _END for fields in heard))
+
+
+def _translated(heard: list[Json], status: str) -> list[Token]:
+    """Give the tokens that are originals, or translations of them."""
+    return [_token(fields) for fields in heard if fields.get("translation_status") == status]
 
 
 def _token(fields: Json) -> Token:
