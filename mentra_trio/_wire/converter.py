@@ -188,12 +188,13 @@ def make_converter() -> Converter:
     """Build the converter. Simple hooks first: cattrs binds them when it builds a class's function."""
     converter = Converter()
     # By type: predicates come second to cattrs' own hooks for these, which convert leniently (T9). A hook for `str`
-    # would also take over `class E(str, Enum)` (T7), so the enums of this package are plain ones.
+    # also takes over every `class E(str, Enum)` (T7), but not those that have a hook of a nearer class.
     converter.register_structure_hook(str, _to_str)
     converter.register_structure_hook(bool, _to_bool)
     converter.register_structure_hook(int, _to_int)
     converter.register_structure_hook(float, _to_float)
     converter.register_structure_hook(enum.Enum, _to_enum)
+    converter.register_structure_hook(enum.StrEnum, _to_enum)
     converter.register_structure_hook_func(lambda t: t is datetime, _to_datetime)
     converter.register_structure_hook_func(lambda t: t is object, lambda value, _: value)
     converter.register_structure_hook_func(_is_mapping, _to_mapping)

@@ -18,14 +18,13 @@ import attrs
 
 from mentra_trio.models.device import HeadPosition, PressType
 from mentra_trio.simulator.speech import spoken_language
+from mentra_trio.simulator.waiting import EXPECT_SECONDS
 
 from .words import QuoteError, Word, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXPECT_SECONDS = 5.0
-"""How long `expect` looks unless told otherwise."""
 MAIN_BUTTON = "main"
 """Which button `press` presses unless told otherwise."""
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
@@ -473,8 +472,9 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             form="expect TEXT [within SECONDS]",
             summary=f"fail unless TEXT is shown within {EXPECT_SECONDS:g} seconds",
             details=(
-                "TEXT is looked for in each line on the glasses, and in all lines joined by one space. A script ends "
-                "with exit code 1 at the first command that fails."
+                "TEXT is looked for in each line on the glasses, in each column, and in all lines joined by one space; "
+                "screens of the system itself do not count, such as the card of an app that starts. A script ends with "
+                "exit code 1 at the first command that fails."
             ),
             read=_read_expect,
         ),

@@ -7,21 +7,22 @@ sockets.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, assert_never, cast
+from typing import TYPE_CHECKING, assert_never, cast
 
 import attrs
 import trio
 
 from mentra_trio.models.session import HandlerCrash
 from mentra_trio.server import MiniAppServer
-from mentra_trio.simulator import AppState, Cloud, Stage, User
+from mentra_trio.simulator import AppState, Cloud, ExpectationError, Stage, User
+from mentra_trio.simulator.glasses import unmet
 
 from .commands import Action, Battery, Drop, Expect, Head, Help, Press, Say, Set, Start, Stats, Stop, Wait, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from mentra_trio.simulator import AppSession, Glasses, Screen
+    from mentra_trio.simulator import AppSession, Glasses
     from mentra_trio.simulator.speech import SpeechStream
 
 LISTEN_SECONDS = 10.0
@@ -340,18 +341,13 @@ class Player:
         return ""
 
     async def _expect(self, text: str, seconds: float) -> str:
-        await trio.lowlevel.checkpoint()
         glasses = self._user.glasses
-        if not shows(glasses.screen, text):
-            with trio.move_on_after(seconds) as patience:
-                await glasses.wait_for(lambda screen: shows(screen, text))
-            if patience.cancelled_caught:
-                self._fail_expectation(text, seconds)
+        try:
+            await glasses.expect(text, within=seconds)
+        except ExpectationError:
+            message = unmet(repr(text), seconds, glasses.lines)
+            raise CommandFailedError(message if self.is_running else f"{message}, and {self._absence}") from None
         return ""
-
-    def _fail_expectation(self, text: str, seconds: float) -> NoReturn:
-        message = f"expected {text!r} within {seconds:g} s; the glasses show {describe(self._user.glasses.lines)}"
-        raise CommandFailedError(message if self.is_running else f"{message}, and {self._absence}")
 
     def _stats(self) -> str:
         session = self._app.session_for(self._user.user_id)
@@ -369,16 +365,6 @@ def _not_listening(what: str, block: str) -> str:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def shows(screen: Screen, text: str) -> bool:
-    """Whether a text is in one line of a screen, or in all lines joined by one space."""
-    return any(text in line for line in (*screen.lines, " ".join(screen.lines), screen.text))
-
-
-def describe(lines: Sequence[str]) -> str:
-    """Spell what glasses show, in one line."""
-    return " / ".join(repr(line) for line in lines) if any(lines) else "nothing"
 
 
 def _rows(values: object, prefix: str = "") -> Iterator[str]:

@@ -204,7 +204,7 @@ class Capabilities:
     has_wifi: bool = False
 
 
-class PressType(enum.Enum):
+class PressType(enum.StrEnum):
     """How long a button was pressed. A value the SDK does not know is kept as `UNKNOWN`."""
 
     SHORT = "short"
@@ -230,7 +230,7 @@ class ButtonPress:
     """When this process received it (UTC)."""
 
 
-class HeadPosition(enum.Enum):
+class HeadPosition(enum.StrEnum):
     """Where the wearer looks. A value the SDK does not know is kept as `UNKNOWN`."""
 
     UP = "up"

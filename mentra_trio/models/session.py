@@ -10,7 +10,7 @@ from datetime import datetime
 import attrs
 
 
-class LinkState(enum.Enum):
+class LinkState(enum.StrEnum):
     """Where the link to the cloud stands."""
 
     CONNECTING = "connecting"
@@ -25,7 +25,7 @@ class LinkState(enum.Enum):
     """The session is over."""
 
 
-class StopKind(enum.Enum):
+class StopKind(enum.StrEnum):
     """Who ended a session, and how."""
 
     STOP_REQUESTED = "stop_requested"

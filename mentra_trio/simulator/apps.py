@@ -55,7 +55,7 @@ EMPTY_GUARD = 8.0
 """Seconds after attaching in which an empty list of an old SDK is ignored (P1 4.2)."""
 
 
-class AppKind(enum.Enum):
+class AppKind(enum.StrEnum):
     """What the console says about an app."""
 
     STANDARD = "standard"
@@ -89,7 +89,7 @@ class InstalledApp:
         return self.name or self.package_name
 
 
-class AppState(enum.Enum):
+class AppState(enum.StrEnum):
     """State of an app session."""
 
     CONNECTING = "connecting"
@@ -114,7 +114,7 @@ _ACCEPTS_INIT = frozenset(
 _DOWN = frozenset({AppState.GRACE_PERIOD, AppState.TRANSPORT_DOWN})
 
 
-class Stage(enum.Enum):
+class Stage(enum.StrEnum):
     """Where a start failed."""
 
     UNKNOWN_APP = "UNKNOWN_APP"

@@ -11,7 +11,7 @@ import enum
 import attrs
 
 
-class Mode(enum.Enum):
+class Mode(enum.StrEnum):
     """How much the cloud puts up with."""
 
     FAITHFUL = "faithful"

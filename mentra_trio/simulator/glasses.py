@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -9,15 +10,18 @@ import trio
 
 from .cells import cells, wrap
 from .hardware import SIMULATED_GLASSES, capabilities
+from .messages import SYSTEM_PACKAGE
+from .waiting import EXPECT_SECONDS, WAIT_SECONDS, ExpectationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from mentra_trio._wire.codec import JsonObject
 
 _COLUMNS = 48
 """Cells in a line: 576 pixels at the 12 of an average glyph (P3 1.3). Hangul takes two; so do other wide characters
 here, which are narrower by a quarter on real glasses."""
+_HALF = _COLUMNS // 2
 _GAP = 2
 """Spaces between two columns."""
 
@@ -35,10 +39,22 @@ class Screen:
     lines: tuple[str, ...] = ()
     """The text, line by line, as it fits. Empty when the display is."""
 
+    columns: tuple[str, ...] = ()
+    """The text of each column, its lines joined by one space; empty where there are no columns."""
+
     @property
     def text(self) -> str:
         """All lines joined by one space."""
-        return " ".join(line.strip() for line in self.lines if line.strip())
+        return _joined(self.lines)
+
+    @property
+    def is_system(self) -> bool:
+        """Whether the system drew it, such as the card that is shown while an app starts."""
+        return self.package_name == SYSTEM_PACKAGE
+
+    def shows(self, text: str) -> bool:
+        """Whether a text is in one line, in one column, or in all lines joined by one space."""
+        return any(text in part for part in (*self.lines, *self.columns, " ".join(self.lines), self.text))
 
 
 @attrs.define(eq=False)
@@ -65,6 +81,8 @@ class Glasses:
 
     model: str = SIMULATED_GLASSES
     """Which model: it decides how many lines fit."""
+    _explain: Callable[[], str] = lambda: ""
+    """What may be the reason when something that is expected is not shown."""
     _screens: list[Screen] = attrs.field(factory=lambda: [Screen()], init=False)
     _dashboard: tuple[str, ...] = attrs.field(default=(), init=False)
     _changed: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -89,20 +107,42 @@ class Glasses:
         """Everything that was shown, oldest first, beginning with the empty display."""
         return tuple(self._screens)
 
-    async def wait_for(self, predicate: Callable[[Screen], bool], *, since: int | None = None) -> Screen:
+    async def expect(self, text: str, *, within: float = EXPECT_SECONDS) -> Screen:
+        """Wait until a text is shown, as `Screen.shows` has it, and return the screen. Those of the system never count.
+
+        Raises `ExpectationError`, which tells what the glasses show, when it is not there `within` seconds.
+        """
+        return await self._wait_for(
+            lambda screen: not screen.is_system and screen.shows(text), len(self._screens) - 1, repr(text), within
+        )
+
+    async def wait_for(
+        self, predicate: Callable[[Screen], bool], *, since: int | None = None, within: float = WAIT_SECONDS
+    ) -> Screen:
         """Wait until a screen fits, the present one included, and return it.
 
-        With `since`, an index into `history`, screens from there on count that are gone by now. Bound it with a
-        deadline.
+        With `since`, an index into `history`, screens from there on count that are gone by now.
+
+        Raises `ExpectationError`, which tells what the glasses show, when none fits `within` seconds. `math.inf` waits
+        for ever: under an autojump clock that is a test that hangs.
         """
-        index = len(self._screens) - 1 if since is None else since
+        return await self._wait_for(
+            predicate, len(self._screens) - 1 if since is None else since, "another screen", within
+        )
+
+    async def _wait_for(self, predicate: Callable[[Screen], bool], index: int, wanted: str, within: float) -> Screen:
+        await trio.lowlevel.checkpoint()
+        deadline = trio.current_time() + within
         while True:
             for screen in self._screens[index:]:
                 if predicate(screen):
-                    await trio.lowlevel.checkpoint()
                     return screen
             index = len(self._screens)
-            await self._changed.wait()
+            with trio.move_on_at(deadline) as patience:
+                await self._changed.wait()
+            if patience.cancelled_caught:
+                reason = self._explain()
+                raise ExpectationError(f"{unmet(wanted, within, self.lines)}{f'; {reason}' if reason else ''}")
 
     def changes(self) -> ScreenChanges:
         """Iterate over every screen from now on, none left out."""
@@ -132,6 +172,7 @@ class Glasses:
                     package_name=_text(message, "packageName"),
                     layout=_text(members, "layoutType"),
                     lines=lines,
+                    columns=tuple(_joined(column) for column in self._columns_of(members)),
                 )
             )
         changed, self._changed = self._changed, trio.Event()
@@ -149,13 +190,20 @@ class Glasses:
         lines = cast("JsonObject", display).get("maxTextLines") if isinstance(display, dict) else None
         return lines if isinstance(lines, int) else 5
 
+    def _columns_of(self, layout: JsonObject) -> tuple[tuple[str, ...], ...]:
+        """Two columns: the first text is the left one (P3 1.2). None where the layout has no columns."""
+        if _text(layout, "layoutType") != "double_text_wall":
+            return ()
+        left = _fit(_text(layout, "topText"), _HALF - _GAP, self.rows)
+        return left, _fit(_text(layout, "bottomText"), _HALF, self.rows)
+
     def _lines_of(self, layout: JsonObject) -> tuple[str, ...] | None:
         limit = self.rows
         match _text(layout, "layoutType"):
             case "text_wall":
                 return _fit(_text(layout, "text"), _COLUMNS, limit)
             case "double_text_wall":
-                return _side_by_side(_text(layout, "topText"), _text(layout, "bottomText"), limit)
+                return _side_by_side(*self._columns_of(layout))
             case "reference_card":
                 title = _fit(_text(layout, "title"), _COLUMNS, 1) or ("",)
                 return (*title, *_fit(_text(layout, "text"), _COLUMNS, limit - 1))
@@ -163,6 +211,20 @@ class Glasses:
                 return ()
             case _:
                 return None
+
+
+def unmet(wanted: str, within: float, lines: Sequence[str]) -> str:
+    """Say that something was expected and other lines are shown."""
+    return f"expected {wanted} within {within:g} s; the glasses show {describe(lines)}"
+
+
+def describe(lines: Sequence[str]) -> str:
+    """Spell what glasses show, in one line."""
+    return " / ".join(repr(line) for line in lines) if any(lines) else "nothing"
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return " ".join(line.strip() for line in lines if line.strip())
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
@@ -180,13 +242,10 @@ def _fit(text: str, width: int, limit: int) -> tuple[str, ...]:
     return tuple(lines[:limit])
 
 
-def _side_by_side(left: str, right: str, limit: int) -> tuple[str, ...]:
-    """Two columns: the first text is the left one (P3 1.2)."""
-    width = _COLUMNS // 2
-    lefts, rights = _fit(left, width - _GAP, limit), _fit(right, width, limit)
+def _side_by_side(lefts: Sequence[str], rights: Sequence[str]) -> tuple[str, ...]:
     rows: list[str] = []
     for index in range(max(len(lefts), len(rights))):
         first = lefts[index] if index < len(lefts) else ""
         second = rights[index] if index < len(rights) else ""
-        rows.append(f"{first}{' ' * (width - cells(first))}{second}".rstrip())
+        rows.append(f"{first}{' ' * (_HALF - cells(first))}{second}".rstrip())
     return tuple(rows)

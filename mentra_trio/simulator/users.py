@@ -16,7 +16,7 @@ from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
 from .hardware import SIMULATED_GLASSES
 from .speech import phrases, words_of
-from .waiting import WAIT_SECONDS, deafness, hopelessness, wait_or_tell, whereabouts
+from .waiting import WAIT_SECONDS, absence, deafness, hopelessness, wait_or_tell, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -71,9 +71,11 @@ class User:
     """What the wearer sees."""
     _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
     _phone: Phone | None = attrs.field(default=None, init=False, repr=False)
+    _unheard: str = attrs.field(default="", init=False, repr=False)
+    """That nobody heard what was said last, and why."""
 
     def __attrs_post_init__(self) -> None:
-        self.glasses = Glasses(self.stored.model or SIMULATED_GLASSES)
+        self.glasses = Glasses(self.stored.model or SIMULATED_GLASSES, lambda: self._unheard or absence(self._home()))
 
     @property
     def user_id(self) -> str:
@@ -115,15 +117,17 @@ class User:
         """Send any message of the phone, as it is: voice activity, notifications, whatever else (P2 1.7)."""
         self._session().phone_sent(dict(fields))
 
-    def press(self, button: str = "main", kind: PressType = PressType.SHORT) -> None:
-        """Press a button of the glasses, under the name that the glasses have for it (P2 6.2.1)."""
+    def press(self, button: str = "main", kind: PressType | str = PressType.SHORT) -> None:
+        """Press a button of the glasses, `short` or `long`, under the name that the glasses have for it (P2 6.2.1)."""
+        pressed = _known(PressType, kind, "a press")
         self.phone_message(
-            {"type": "button_press", "buttonId": button, "pressType": kind.value, "timestamp": self._milliseconds()}
+            {"type": "button_press", "buttonId": button, "pressType": pressed, "timestamp": self._milliseconds()}
         )
 
-    def look(self, position: HeadPosition) -> None:
-        """Look up or down (P2 6.2.2)."""
-        self.phone_message({"type": "head_position", "position": position.value, "timestamp": self._milliseconds()})
+    def look(self, position: HeadPosition | str) -> None:
+        """Look `up` or `down` (P2 6.2.2)."""
+        seen = _known(HeadPosition, position, "a head")
+        self.phone_message({"type": "head_position", "position": seen, "timestamp": self._milliseconds()})
 
     def _milliseconds(self) -> int:
         return int(self._cloud.now().timestamp() * 1000)
@@ -305,7 +309,9 @@ class User:
             while stream.final_is_due:
                 await stream.wait_final()
         await trio.lowlevel.checkpoint()
-        return frozenset(package for stream in streams for package in stream.reached)
+        reached = frozenset[str]().union(*(each.reached for each in streams), *(each.reached for each in sentences))
+        self._unheard = "" if reached else f"nobody heard {_excerpt(text)}: {deafness(self._home(), language)}"
+        return reached
 
     def hear(self, pcm: bytes) -> tuple[str, ...]:
         """Let the microphone pick up sound: signed 16-bit little-endian PCM, mono, 16 kHz.
@@ -372,3 +378,18 @@ class User:
 
 _SETTINGS_LIMIT = 30.0
 """Seconds after which a call to an app's `/settings` is given up. The cloud has no limit; jobs here have to end."""
+def _known(kind: type[PressType | HeadPosition], given: str, what: str) -> str:
+    """Give the word of the wire. What no glasses would send is a `phone_message`."""
+    words = [member.value for member in kind if member is not kind.UNKNOWN]
+    if given not in words:
+        msg = f"{what} is {' or '.join(repr(word) for word in words)}, not {str(given)!r}"
+        raise ValueError(msg)
+    return str(given)
+
+
+def _excerpt(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}...")
+
+
+_LONGEST_EXCERPT = 40
+"""Characters of what was said that an error repeats."""

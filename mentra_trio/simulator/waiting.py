@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 10.0
 """How long waits last unless told otherwise, on the Trio clock."""
+EXPECT_SECONDS = 5.0
+"""How long a text is looked for on the glasses unless told otherwise."""
 GONE = frozenset({AppState.STOPPED, AppState.DORMANT})
 """States that an app leaves only when somebody starts it, or the phone comes back."""
 
@@ -100,6 +102,13 @@ def whereabouts(app: AppSession | None, session: UserSession | None) -> str:
     return f"it {condition(app)}"
 
 
+def absence(session: UserSession | None) -> str:
+    """Tell of apps that were started and do not run; empty where there is none."""
+    if session is None:
+        return ""
+    return "; ".join(f"{app.package_name} {condition(app)}" for app in session.apps.values() if app.state in GONE)
+
+
 def deafness(session: UserSession | None, language: str) -> str:
     """Tell why nobody listens to a language, in one clause, and what to do about it."""
     if session is None or not session.is_phone_connected:
@@ -115,4 +124,6 @@ def deafness(session: UserSession | None, language: str) -> str:
     heard = [stream.language for stream in session.speech.streams]
     if heard:
         return f"{runs} to {', '.join(heard)}; say which with language={heard[0]!r}"
+    if session.translators.streams:
+        return f"{runs} to {', '.join(stream.name for stream in session.translators.streams)}"
     return f"{runs} to no speech; an app does so inside 'async with session.transcription.stream() as lines:'"

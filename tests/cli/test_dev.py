@@ -522,7 +522,7 @@ def test_the_second_ctrl_c_gives_the_terminal_back(tmp_path: Path) -> None:
 @pytest.mark.sockets
 def test_a_script_in_a_terminal_is_drawn(tmp_path: Path) -> None:
     app = write(tmp_path, "app.py", ECHO)
-    script = write(tmp_path, "a.script", "expect Starting App\n")
+    script = write(tmp_path, "a.script", "expect Ready\n")
     with terminal(tmp_path, app, "--script", script) as screen:
         assert screen.wait_ended() == 0
     assert "│ // MentraOS - Starting App" in screen.output

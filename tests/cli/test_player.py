@@ -27,9 +27,10 @@ from mentra_trio.cli.commands import (
     parse,
 )
 from mentra_trio.cli.commands import Quit as QuitCommand
-from mentra_trio.cli.player import CommandFailedError, Player, describe
+from mentra_trio.cli.player import CommandFailedError, Player
 from mentra_trio.models.device import HeadPosition, PressType
 from mentra_trio.simulator import AppState
+from mentra_trio.simulator.glasses import describe
 from tests.cli.stage import PACKAGE, Echo, make_app, open_stage
 
 
@@ -620,6 +621,35 @@ async def test_a_text_is_found_in_one_line_and_across_lines(autojump_clock: Mock
         )
         assert len(stage.glasses.lines) > 3
         await fail(stage.player, "expect " + "word " * 21)
+
+
+async def test_the_card_of_an_app_that_starts_is_nothing_that_it_shows(autojump_clock: MockClock) -> None:
+    """It holds the name of the app, which a script is likely to look for."""
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start")
+
+        assert stage.glasses.lines == ("// MentraOS - Starting App", "com.example.app")
+        assert await fail(stage.player, "expect example within 1") == (
+            "expected 'example' within 1 s; the glasses show '// MentraOS - Starting App' / 'com.example.app'"
+        )
+        assert "Starting" in await fail(stage.player, "expect MentraOS within 0")
+
+
+async def test_a_text_in_a_column_is_found_whole(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await session.display.show_double_text_wall("a text that goes on below", "and the other of the two")
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "expect a text that goes on below", "expect and the other of the two")
 
 
 async def test_a_text_that_is_shown_for_a_moment_counts(autojump_clock: MockClock) -> None:

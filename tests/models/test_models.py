@@ -50,14 +50,14 @@ def test_no_value_holds_a_list_or_a_dict_of_its_own(cls: type[attrs.AttrsInstanc
 
 
 @pytest.mark.parametrize("cls", ENUMS, ids=lambda cls: cls.__name__)
-def test_enums_are_plain_and_hold_text(cls: type[enum.Enum]) -> None:
-    """A `str` mixin would be taken over by the converter's hook for texts."""
-    assert not issubclass(cls, str)
-    assert all(isinstance(member.value, str) for member in cls)
+def test_enums_are_the_words_that_they_stand_for(cls: type[enum.Enum]) -> None:
+    """A plain enum is never equal to its word: `press.press_type == "long"` would be false without a sound."""
+    assert issubclass(cls, enum.StrEnum)
+    assert all(member == member.value and str(member) == member.value for member in cls)
 
 
 @pytest.mark.parametrize("value", ["triple", "", None, 5, ["short"], {}])
-def test_an_unknown_enum_value_does_not_end_a_session(value: object) -> None:
+def test_an_unknown_enum_value_does_not_end_a_session(value: str) -> None:
     assert PressType(value) is PressType.UNKNOWN
     assert HeadPosition(value) is HeadPosition.UNKNOWN
 

@@ -4,6 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from mentra_trio import HeadPosition, PressType
 from mentra_trio.simulator import AppState, Cloud, InstalledApp
 from mentra_trio.simulator.hardware import MODELS, capabilities, lacks
 
@@ -258,3 +259,25 @@ async def test_another_model_fits_another_number_of_lines(autojump_clock: MockCl
         await socket.show("\n".join("1234567"))
 
         assert here.user.glasses.lines == ("1", "2", "3", "4", "5")
+
+
+async def test_presses_and_looks_are_told_by_their_words(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.subscribe("button_press", "head_position")
+        here.user.press(kind="long")
+        here.user.press("camera", PressType.SHORT)
+        here.user.look("up")
+        here.user.look(HeadPosition.DOWN)
+        with pytest.raises(ValueError, match="a press is 'short' or 'long', not 'looong'"):
+            here.user.press(kind="looong")
+        with pytest.raises(ValueError, match="a head is 'up' or 'down', not 'unknown'"):
+            here.user.look(HeadPosition.UNKNOWN)
+        await settle()
+
+        assert [(name, data.get("pressType") or data["position"]) for name, data in socket.streams()] == [
+            ("button_press", "long"),
+            ("button_press", "short"),
+            ("head_position", "up"),
+            ("head_position", "down"),
+        ]

@@ -24,6 +24,7 @@ every_wait = pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
 
 
 async def fails(session: MentraSession) -> None:
+    await trio.lowlevel.checkpoint()
     raise NameError("name 'sesion' is not defined")
 
 
@@ -201,6 +202,105 @@ async def test_a_cloud_that_forgets_the_session_is_no_end(autojump_clock: MockCl
             await stage.user.connect()
 
         await stage.user.wait_listener(within=60)
+
+
+async def shows_columns(session: MentraSession) -> None:
+    await session.display.show_double_text_wall("the left text goes on below", "and so does the right one")
+
+
+async def test_a_text_is_expected_on_the_glasses(autojump_clock: MockClock) -> None:
+    async with open_stage(Echo().app) as stage:
+        await stage.user.start(PACKAGE)
+        screen = await stage.glasses.expect("Hello")
+        await stage.user.wait_listener()
+        assert await stage.user.say("good morning") == {PACKAGE}
+
+        assert screen.text == "Hello"
+        assert (await stage.glasses.expect("good morning", within=0.6)).package_name == PACKAGE
+
+
+async def test_the_systems_own_screens_are_none_that_are_expected(autojump_clock: MockClock) -> None:
+    """Each app begins with one that holds its name."""
+    app = make_app()
+    app.on_session(returns)
+    async with open_stage(app) as stage:
+        await stage.user.start(PACKAGE)
+        for text in ("example", "Starting App"):
+            with pytest.raises(ExpectationError):
+                await stage.glasses.expect(text, within=0.5)
+
+        assert [screen.is_system for screen in stage.glasses.history] == [False, True]
+
+
+async def test_an_expectation_says_what_the_glasses_show_instead(autojump_clock: MockClock) -> None:
+    async with open_stage(Echo().app) as stage:
+        await stage.user.start(PACKAGE)
+        await stage.glasses.expect("Hello")
+        begin = trio.current_time()
+        with pytest.raises(ExpectationError) as text:
+            await stage.glasses.expect("Goodbye")
+        with pytest.raises(ExpectationError) as fitting:
+            await stage.glasses.wait_for(lambda screen: screen.text == "Goodbye")
+
+        assert trio.current_time() - begin == pytest.approx(15)
+    assert str(text.value) == "expected 'Goodbye' within 5 s; the glasses show 'Hello'"
+    assert str(fitting.value) == "expected another screen within 10 s; the glasses show 'Hello'"
+
+
+async def test_a_deadline_of_the_caller_comes_first(autojump_clock: MockClock) -> None:
+    async with open_stage(Echo().app) as stage:
+        with pytest.raises(trio.TooSlowError), trio.fail_after(1):
+            await stage.glasses.expect("Hello")
+        with trio.move_on_after(100) as patience:
+            await stage.glasses.wait_for(lambda screen: screen.text == "Hello", within=math.inf)
+
+        assert patience.cancelled_caught
+
+
+async def test_an_expectation_tells_of_an_app_that_does_not_run(autojump_clock: MockClock) -> None:
+    app = make_app()
+    app.on_session(fails)
+    async with open_stage(app) as stage:
+        await stage.user.start(PACKAGE)
+        with pytest.raises(ExpectationError) as caught:
+            await stage.glasses.expect("Hello")
+
+    assert str(caught.value) == (
+        "expected 'Hello' within 5 s; the glasses show nothing; com.example.app does not run, because it gave its "
+        "session up: its handler raised too often, or it called session.end(); its log tells which"
+    )
+
+
+async def test_an_expectation_tells_of_words_that_nobody_heard(autojump_clock: MockClock) -> None:
+    app = make_app()
+    app.on_session(listens_to_german)
+    async with open_stage(app) as stage:
+        await stage.user.start(PACKAGE)
+        await stage.user.wait_listener("de-DE")
+        assert await stage.user.say("good morning") == frozenset()
+        with pytest.raises(ExpectationError) as unheard:
+            await stage.glasses.expect("good morning")
+        assert await stage.user.say("guten Morgen", language="de-DE") == {PACKAGE}
+        with pytest.raises(ExpectationError) as heard:
+            await stage.glasses.expect("guten Morgen", within=2)
+
+    assert str(unheard.value) == (
+        "expected 'good morning' within 5 s; the glasses show nothing; nobody heard 'good morning': com.example.app "
+        "runs and listens to de-DE; say which with language='de-DE'"
+    )
+    assert str(heard.value) == "expected 'guten Morgen' within 2 s; the glasses show nothing"
+
+
+async def test_a_text_may_be_that_of_one_column(autojump_clock: MockClock) -> None:
+    app = make_app()
+    app.on_session(shows_columns)
+    async with open_stage(app) as stage:
+        await stage.user.start(PACKAGE)
+        await stage.glasses.expect("the left text goes on below")
+        screen = await stage.glasses.expect("and so does the right one")
+
+    assert screen.columns == ("the left text goes on below", "and so does the right one")
+    assert screen.lines == ("the left text goes on   and so does the right", "below                   one")
 
 
 def test_an_expectation_that_fails_is_a_failed_assertion() -> None:

@@ -16,12 +16,14 @@ from mentra_trio import (
     EventStream,
     Gap,
     HeadMove,
+    HeadPosition,
     Latest,
     LinkDownError,
     LinkState,
     MentraError,
     MentraSession,
     MiniAppServer,
+    PressType,
     RawEvent,
     RawMessage,
     RequestTimedOutError,
@@ -37,7 +39,6 @@ from mentra_trio import (
     Transcript,
     __version__,
 )
-from mentra_trio.models import HeadPosition, PressType
 
 version: str = __version__
 
@@ -89,6 +90,7 @@ async def sound_and_hands(session: MentraSession) -> None:
     async for press in session.device.buttons.stream():
         assert_type(press, ButtonPress)
         assert_type(press.press_type, PressType)
+        assert_type(press.press_type == "long", bool)
         assert_type(press.pressed_at, datetime | None)
     async for move in session.device.head.stream():
         assert_type(move, HeadMove)
