@@ -28,11 +28,11 @@ from ._net.limiter import ConnectLimiter
 from ._net.transport import CloudUrl, Connector
 from ._runtime import LinkRuntime
 from ._version import __version__
-from ._wire.webhooks import SessionRequest, StopRequest
+from ._wire.webhooks import PhotoUpload, SessionRequest, SettingsNotice, StopRequest
 from .config import AppConfig, SessionConfig
 from .errors import HandshakeError, HostNotAllowedError, SessionClosedError
 from .models.session import LinkState, StopKind, StopReason
-from .session import CrashWatcher, MentraSession, SessionHandler, StopHandler, run_session
+from .session import CrashWatcher, MentraSession, SessionHandler, SettingsHandler, StopHandler, run_session
 
 log = logging.getLogger("mentra_trio.server")
 
@@ -130,6 +130,7 @@ class Desk:
     on_stop: Callable[[], StopHandler | None]
     on_crash: CrashWatcher
     offload: Offload
+    on_settings: Callable[[], SettingsHandler | None]
     random: Random
 
     _slots: dict[str, _Slot] = attrs.field(init=False, factory=dict[str, _Slot])
@@ -172,6 +173,31 @@ class Desk:
     def stop(self) -> None:
         """Refuse new sessions and end all others, as a server that stops. Never blocks."""
         self._is_stopping = True
+    async def take_settings(self, notice: SettingsNotice) -> int:
+        """Tell the app's own handler of changed settings; return how many sessions the wearer has.
+
+        Sessions learn of the change on their sockets, which prove who speaks; this call proves nothing (P1 6.3).
+        """
+        wearer = notice.user_id.lower()
+        count = sum(session.user_id.lower() == wearer for session in self.sessions())
+        handler = self.on_settings()
+        await trio.lowlevel.checkpoint()
+        if handler is not None:
+            await handler(notice.user_id, notice.settings)
+        return count
+
+    def take_photo(self, upload: PhotoUpload) -> bool:
+        """Give a photo to whoever waits for it; return whether anybody does.
+
+        Sockets come and go meanwhile: what waits is a session (P1 6.4).
+        """
+        answer = upload.answer()
+        return any(running.runtime.offer(answer) for running in self._runs)
+
+    def awaits_photo(self) -> bool:
+        """Whether anybody waits for any photo."""
+        return any(running.runtime.awaits_photo for running in self._runs)
+
         for slot in self._slots.values():
             if slot.start is not None:
                 slot.start.cut_short(_STOPPING)

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from ._desk import Desk
     from ._net.asgi import ASGIApp
     from ._net.transport import Connector
-    from ._wire.webhooks import SessionRequest, StopRequest
+    from ._wire.webhooks import PhotoUpload, SessionRequest, SettingsNotice, StopRequest
     from .config import AppConfig
-    from .session import CrashWatcher, MentraSession, SessionHandler, StopHandler
+    from .session import CrashWatcher, MentraSession, SessionHandler, SettingsHandler, StopHandler
 
 log = logging.getLogger("mentra_trio.server")
 
@@ -66,6 +66,7 @@ class MiniAppServer:
         restart: what happens when the handler raises.
         session_config: the numbers of a session's link; overrides `stop_grace` and `restart`.
         connector: opens WebSockets; for tests and other transports.
+        health_check: whether `/health` is answered. The cloud asks there whether the app is online (P1 6.1).
         offload: runs what would hold up the thread, in threads unless given; on a virtual clock tests run it in place.
 
     Raises:
@@ -87,6 +88,7 @@ class MiniAppServer:
         connector: Connector | None = None,
         offload: Offload | None = None,
     ) -> None:
+        health_check: bool = True,
         if isinstance(cloud_hosts, str):
             raise ConfigError(f"cloud_hosts is the text {cloud_hosts!r}; pass a list such as [{cloud_hosts!r}]")
         self._config = app_config(
@@ -112,6 +114,8 @@ class MiniAppServer:
     def package_name(self) -> str:
         """The app's package name."""
         return self._config.package_name
+        self._settings_handler: SettingsHandler | None = None
+        self._has_health_check = health_check
 
     @property
     def config(self) -> AppConfig:
@@ -149,11 +153,27 @@ class MiniAppServer:
         wanted = user_id.lower()
         return next((session for session in self._desk.sessions() if session.user_id.lower() == wanted), None)
 
+    def on_settings(self, handler: SettingsHandler = _no_handler) -> SettingsHandler:
+        """Take a function that runs when a wearer changed the app's settings, also without a session (P1 6.3).
+
+        It gets the wearer's id and the settings by key. **Anybody can call it**: the cloud's call carries no proof, so
+        take it as a hint to look, not as the truth. A session learns of changes by `session.settings`, over a socket
+        that proves who speaks. The cloud ignores errors and never repeats the call; an exception is logged.
+
+        Usable as a decorator or as a plain call; one function only.
+        """
+        _check_async(handler, "@app.on_settings", "async def handler(user_id, settings)")
+        if self._settings_handler is not None:
+            raise ConfigError("the app already has a settings handler")
+        self._settings_handler = handler
+        return handler
+
     @property
     def asgi(self) -> ASGIApp:
         """The ASGI application, for another server. It needs `async with app.running():` around it."""
         if self._asgi is None:
-            self._asgi = build_app(on_webhook=self._on_webhook, health=self._health)
+            calls = _Calls(self.package_name, lambda: self._desk)
+            self._asgi = build_app(calls, has_health_check=self._has_health_check)
         return self._asgi
 
     @contextlib.asynccontextmanager
@@ -207,6 +227,7 @@ class MiniAppServer:
                 try:
                     yield
                 finally:
+                    on_settings=lambda: self._settings_handler,
                     desk.stop()
                     limit = config.shutdown_grace + 2 * config.close_timeout + config.drain_timeout
                     with trio.move_on_after(limit, shield=True):
@@ -301,16 +322,45 @@ class MiniAppServer:
         with _signals_to(ask):
             await self._serve(stopping.wait, task_status=_Announcement())
 
-    async def _on_webhook(self, request: SessionRequest | StopRequest) -> WebhookAnswer:
-        if self._desk is None:
+
+class _Calls:
+    """What the HTTP application asks of an app, whether it runs or not."""
+
+    def __init__(self, package_name: str, desk: Callable[[], Desk | None]) -> None:
+        self._package_name = package_name
+        self._desk = desk
+
+    async def on_webhook(self, request: SessionRequest | StopRequest, /) -> WebhookAnswer:
+        """Answer a webhook."""
+        desk = self._desk()
+        if desk is None:
             log.error("a webhook came, but the app does not run; put 'async with app.running():' around the server")
             await trio.lowlevel.checkpoint()
             return WebhookAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, message="The app does not run")
-        return await self._desk.answer(request)
+        return await desk.answer(request)
 
-    def _health(self) -> Health:
-        count = 0 if self._desk is None else len(self._desk.sessions())
-        return Health(package_name=self._config.package_name, active_sessions=count)
+    async def on_settings(self, notice: SettingsNotice, /) -> int:
+        """Take changed settings."""
+        desk = self._desk()
+        if desk is None:
+            await trio.lowlevel.checkpoint()
+            return 0
+        return await desk.take_settings(notice)
+
+    def on_photo(self, upload: PhotoUpload, /) -> bool:
+        """Take a photo."""
+        desk = self._desk()
+        return desk is not None and desk.take_photo(upload)
+
+    def awaits_photo(self) -> bool:
+        """Whether anybody waits for a photo."""
+        desk = self._desk()
+        return desk is not None and desk.awaits_photo()
+
+    def health(self) -> Health:
+        """Tell how the app is."""
+        desk = self._desk()
+        return Health(package_name=self._package_name, active_sessions=0 if desk is None else len(desk.sessions()))
 
 
 class _Announcement:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ import trio
 
 from ._flow import Latest, open_services
 from .errors import SessionClosedError
+from .managers.camera import CameraManager
 from .managers.device import DeviceManager
 from .managers.display import DisplayManager
 from .managers.mic import MicManager
@@ -60,6 +61,8 @@ class MentraSession:
     settings: SettingsManager = attrs.field(init=False)
     """The app's and the system's settings."""
     raw: RawManager = attrs.field(init=False)
+    camera: CameraManager = attrs.field(init=False)
+    """Photos and live video."""
     """Messages and streams without a manager."""
 
     def __attrs_post_init__(self) -> None:
@@ -77,6 +80,7 @@ class MentraSession:
 
     @property
     def user_id(self) -> str:
+        self.camera = CameraManager(self._runtime)
         """The wearer's id: an e-mail address. Do not log it."""
         return self._runtime.user_id
 
@@ -149,6 +153,8 @@ async def run_session(
     runtime: LinkRuntime,
     handler: SessionHandler,
     on_stop: StopHandler | None,
+SettingsHandler = Callable[[str, Mapping[str, object]], Awaitable[None]]
+"""What `@app.on_settings` takes."""
     config: SessionConfig,
     on_crash: CrashWatcher,
 ) -> None:

@@ -79,6 +79,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
     "hypercorn": ("_net.serve",),
     "httpx2": ("_net.rest",),
     "starlette": ("_net.asgi", "_net.serve", "simulator"),
+    "python_multipart": ("_net.uploads",),
     "cattrs": ("_wire",),
     "json": ("_wire", "simulator", "testing", "cli"),
     "asyncio": (),

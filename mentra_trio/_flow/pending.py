@@ -133,6 +133,10 @@ class PendingCalls(Generic[M]):
         finally:
             self._calls.pop(call, None)
 
+    def has(self, family: Hashable) -> bool:
+        """Whether a request of a family waits."""
+        return any(call.family == family for call in self._calls)
+
     def offer(self, message: M) -> bool:
         """Give `message` to the first waiting request that accepts it; return whether one did."""
         for call in self._calls:

@@ -29,7 +29,7 @@ from mentra_trio._wire.inbound import (
     SystemSettingsUpdate,
     UnknownMessage,
 )
-from mentra_trio._wire.news import NEWS_READERS, news_key
+from mentra_trio._wire.news import ANSWERS, NEWS_READERS, news_key
 from mentra_trio._wire.payloads import READABLE, read_payload
 from mentra_trio._wire.streams import StreamName, parse_stream
 from mentra_trio.errors import DecodeError
@@ -172,10 +172,10 @@ class Inbound:
             counters.unclaimed_events += 1
 
     def _tell(self, message_type: str, fields: JsonObject, received_at: datetime) -> bool:
-        """Publish news outside the stream envelope; return whether messages of this type are news."""
+        """Publish news outside the stream envelope; return whether messages of this type are known."""
         reader = NEWS_READERS.get(message_type)
         if reader is None:
-            return False
+            return message_type in ANSWERS
         key = news_key(message_type)
         if self.hub.has(key):
             try:

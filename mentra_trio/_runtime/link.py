@@ -12,6 +12,8 @@ from mentra_trio._wire.codec import raw_command
 
 from .accounts import Accounts
 from .identity import Identity
+from mentra_trio._wire.outbound import Family
+from mentra_trio._wire.permissions import requirement_of
 from .inbound import Inbound
 from .life import Life
 from .loop import ConnectionLoop
@@ -212,6 +214,11 @@ class LinkRuntime:
     def link_state(self) -> Latest[LinkState]:
         """Where the link stands."""
         return self._life.link_state
+
+    @property
+    def awaits_photo(self) -> bool:
+        """Whether anybody waits for a photo."""
+        return self._outbound.awaits(Family.PHOTO)
 
     @property
     def ready(self) -> trio.Event:

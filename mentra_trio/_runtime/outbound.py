@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import attrs
 import trio
@@ -25,8 +25,6 @@ from .identity import Identity
 from .life import Life
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mentra_trio._wire.streams import Subscription
 
 R = TypeVar("R")
@@ -73,7 +71,8 @@ class Outbound:
             if on_written is not None:
                 on_written()
 
-        with self._pending.expect(request) as waiter:
+        asked = _Asked(request)
+        with self._pending.expect(asked) as waiter:
             with trio.CancelScope() as queued:
                 self._queued[queued] = request.family
                 try:
@@ -86,9 +85,10 @@ class Outbound:
                 finally:
                     del self._queued[queued]
             await waiter.wait_written()
-            with trio.move_on_after(request.LIMIT):
+            with asked.scope:
+                asked.begin()
                 return await waiter.result()
-        raise RequestTimedOutError(type(request).__name__, request.LIMIT)
+        raise asked.overdue()
 
     def claim(self, subscriptions: Iterable[Subscription], count: int) -> None:
         """Note that a stream of these subscriptions opened (1) or closed (-1).
@@ -112,6 +112,10 @@ class Outbound:
     def offer(self, message: Mapping[str, object]) -> bool:
         """Give a message to the request that it answers; return whether there is one."""
         return self._pending.offer(message)
+
+    def awaits(self, family: Family) -> bool:
+        """Whether a request of a family waits for its answer."""
+        return self._pending.has(family)
 
     def fail_calls(self, families: Collection[Family], error: Callable[[], Exception]) -> int:
         """Fail the requests of some families, written or not; return how many were waiting."""
@@ -193,6 +197,36 @@ class Outbound:
             return
         self.accounts.counters.messages_lost += 1
         log.warning("[%s] the connection ended while %s was written", self.accounts.run_id, _name_of(outgoing.item))
+
+
+@attrs.define(eq=False)
+class _Asked(Generic[R]):
+    """A request that waits, and until when it does."""
+
+    request: Request[R]
+    scope: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
+    """Ends with its patience."""
+    overdue: Callable[[], Exception] = attrs.field(init=False)
+    """Makes what is raised then."""
+
+    def __attrs_post_init__(self) -> None:
+        self.overdue = partial(RequestTimedOutError, type(self.request).__name__, self.request.LIMIT)
+
+    @property
+    def family(self) -> Family:
+        return self.request.family
+
+    def begin(self) -> None:
+        """Let the safety limit run, unless another one does."""
+        if self.scope.deadline == math.inf:
+            self.scope.deadline = trio.current_time() + self.request.LIMIT
+
+    def accept(self, message: Mapping[str, object], /) -> R | None:
+        answer = self.request.accept(message)
+        if answer is None and (last := self.request.last_wait(message)) is not None:
+            self.scope.deadline = trio.current_time() + last.seconds
+            self.overdue = last.error
+        return answer
 
 
 def _aged(command: Command, remaining: float | None) -> Command:

@@ -88,7 +88,7 @@ def read_command(fields: JsonObject) -> Command | UnknownMessage:
     name = fields.get("type")
     if not isinstance(name, str):
         return UnknownMessage(type="")
-    cls = COMMAND_TYPES.get(name)
+    cls = COMMAND_TYPES.get(name) or ACTION_TYPES.get(name)
     if cls is None:
         return UnknownMessage(type=name)
     return structure(fields, cls)[0]

@@ -18,6 +18,10 @@ NEWS_READERS: dict[str, NewsReader] = {}
 """Which reader reads which `type`. Its values reach streams under the hub key that `news_key` makes."""
 
 
+ANSWERS = frozenset({"photo_response", "audio_play_response", "audio_stream_ready"})
+"""Types that only answer requests: one that comes late or twice is nobody's, but known."""
+
+
 def news_key(message_type: str) -> tuple[str, str]:
     """Give the hub key under which messages of a type are published."""
     return ("news", message_type)

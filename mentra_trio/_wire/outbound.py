@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import enum
-from collections.abc import Mapping  # noqa: TC003  (cattrs resolves field types at run time)
+from collections.abc import Callable, Mapping  # noqa: TC003  (cattrs resolves field types at run time)
 from typing import ClassVar, Generic, TypeVar
 
 import attrs
@@ -57,7 +57,17 @@ class Request(Command, Generic[R]):
     """A command that is answered.
 
     `accept` is a pure function that says whether a message of the cloud is the answer, and reads it. `LIMIT` is the
-    safety limit in seconds, counted from the write.
+@attrs.frozen(kw_only=True)
+class LastWait:
+    """How long a request still waits once it was told that its answer is on its way."""
+
+    seconds: float
+    """Takes the place of the safety limit."""
+    error: Callable[[], Exception]
+    """Makes what is raised when the answer does not come."""
+
+
+    safety limit in seconds, counted from the write; `last_wait` reads messages that change it.
     """
 
     __slots__ = ()
@@ -77,6 +87,11 @@ class Request(Command, Generic[R]):
 @attrs.frozen(kw_only=True)
 class ConnectionInit(Command):
     """First message of a new session: `tpa_connection_init` (P1 2.3)."""
+    def last_wait(self, message: Mapping[str, object], /) -> LastWait | None:
+        """Read how long the answer still takes, from a message that is none; `None` when it says nothing of that."""
+        del message
+        return None
+
 
     TYPE: ClassVar[str] = "tpa_connection_init"
     STAMP: ClassVar[Stamp] = Stamp.PACKAGE | Stamp.TIME

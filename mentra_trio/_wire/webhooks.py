@@ -1,8 +1,11 @@
-"""Bodies of the cloud's webhook calls (P1 1.1, 1.2)."""
+"""Bodies of the calls that an app's server gets: webhooks, settings, uploads of photos (P1 1.1, 1.2, 6.3, 6.4)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import cast
 
 import attrs
 
@@ -31,6 +34,47 @@ class StopRequest:
     """`user_disabled` from today's cloud. Treat it as text."""
 
 
+@attrs.frozen(kw_only=True)
+class SettingsNotice:
+    """A wearer changed the app's settings (P1 6.3). Anybody can post one."""
+
+    user_id: str = attrs.field(repr=False)
+    settings: Mapping[str, object] = attrs.field(repr=False)
+    """By key: the value, else the default of its definition."""
+
+
+PHOTO_UPLOAD = "photo_upload"
+"""What an upload is called among the answers that requests are offered; the uploader's own `type` may be missing."""
+
+
+@attrs.frozen(kw_only=True)
+class PhotoUpload:
+    """A photo, or the word that there is none (P1 6.4)."""
+
+    request_id: str = attrs.field(repr=False)
+    data: bytes | None = attrs.field(default=None, repr=False)
+    """The image; `None` in the report of an error."""
+    content_type: str = ""
+    filename: str = ""
+    code: str = ""
+    """What went wrong, where there is no image."""
+    text: str = attrs.field(default="", repr=False)
+    received_at: datetime
+
+    def answer(self) -> Mapping[str, object]:
+        """Give it the form of a message, for the request that waits for it."""
+        return {
+            "type": PHOTO_UPLOAD,
+            "requestId": self.request_id,
+            "photo": self.data,
+            "contentType": self.content_type,
+            "filename": self.filename,
+            "errorCode": self.code,
+            "errorMessage": self.text,
+            "receivedAt": self.received_at,
+        }
+
+
 _URL_FIELDS = ("websocketUrl", "mentraOSWebsocketUrl", "augmentOSWebsocketUrl")
 
 
@@ -54,6 +98,21 @@ def decode_webhook(body: bytes) -> SessionRequest | StopRequest:
         )
     # The docs list more types; no cloud sends them (P1 1.4).
     raise DecodeError(kind, ["type: not session_request or stop_request"])
+
+
+def decode_settings(body: bytes) -> SettingsNotice:
+    """Read the body of a settings call. Raises `DecodeError` that names what is wrong, for an answer of 400."""
+    fields = parse_object(body)
+    entries = fields.get("settings")
+    if not isinstance(entries, list):
+        raise DecodeError("settings", ["settings: not a list"])
+    settings: dict[str, object] = {}
+    for entry in cast("list[object]", entries):
+        members = cast("JsonObject", entry) if isinstance(entry, dict) else {}
+        key, value = members.get("key"), members.get("value", members.get("defaultValue"))
+        if isinstance(key, str) and key and value is not None:
+            settings[key] = value
+    return SettingsNotice(user_id=_identity(fields, "userIdForSettings", "settings"), settings=settings)
 
 
 def _identity(fields: JsonObject, name: str, kind: str) -> str:

@@ -1,6 +1,11 @@
 """Values that users receive or pass: frozen, without JSON names, without I/O."""
 
 from .audio import AudioChunk as AudioChunk
+from .camera import FovPosition as FovPosition
+from .camera import Photo as Photo
+from .camera import PhotoCompression as PhotoCompression
+from .camera import PhotoForwarded as PhotoForwarded
+from .camera import PhotoSize as PhotoSize
 from .device import Button as Button
 from .device import ButtonCapabilities as ButtonCapabilities
 from .device import ButtonPress as ButtonPress

@@ -14,6 +14,8 @@ from trio.testing import MockClock
 from mentra_trio._net.asgi import MAX_BODY_SIZE, Health, WebhookAnswer, build_app
 from mentra_trio._wire.webhooks import SessionRequest, StopRequest
 
+from .callbacks import Calls, accept
+
 Webhook = SessionRequest | StopRequest
 Decide = Callable[[Webhook], Awaitable[WebhookAnswer]]
 
@@ -43,13 +45,7 @@ class Answer:
 
 
 def make_app(decide: Decide | None = None) -> ASGIApp:
-    async def accept(_request: Webhook) -> WebhookAnswer:
-        await trio.lowlevel.checkpoint()
-        return WebhookAnswer()
-
-    return build_app(
-        on_webhook=decide or accept, health=lambda: Health(package_name="com.example.app", active_sessions=3)
-    )
+    return build_app(Calls(decide or accept))
 
 
 async def call(
@@ -307,14 +303,10 @@ async def test_at_debug_the_record_is_complete(caplog: pytest.LogCaptureFixture)
 
 
 async def test_an_exception_of_the_health_check_is_answered_too(caplog: pytest.LogCaptureFixture) -> None:
-    async def decide(_request: Webhook) -> WebhookAnswer:
-        await trio.lowlevel.checkpoint()
-        return WebhookAnswer()
-
     def health() -> Health:
         raise ZeroDivisionError
 
-    answer = await call(build_app(on_webhook=decide, health=health), "GET", "/health")
+    answer = await call(build_app(Calls(look=health)), "GET", "/health")
     assert answer.status == 500
     assert len(caplog.records) == 1
 

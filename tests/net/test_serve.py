@@ -11,10 +11,12 @@ import pytest
 import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mentra_trio._net.asgi import Health, WebhookAnswer, build_app
+from mentra_trio._net.asgi import WebhookAnswer, build_app
 from mentra_trio._net.serve import serve
 from mentra_trio._wire.webhooks import SessionRequest, StopRequest
 from mentra_trio.errors import ConfigError
+
+from .callbacks import Calls
 
 pytestmark = pytest.mark.sockets
 
@@ -31,7 +33,7 @@ def make_app(busy: trio.Event | None = None) -> ASGIApp:
             await trio.sleep_forever()
         return WebhookAnswer()
 
-    return build_app(on_webhook=decide, health=lambda: Health(package_name="com.example.app", active_sessions=0))
+    return build_app(Calls(decide))
 
 
 class Server:
@@ -84,7 +86,7 @@ async def test_the_started_value_is_where_it_listens() -> None:
     async with open_server() as server, httpx2.AsyncClient(base_url=server.url) as client:
         assert server.address[1] != 0
         answer = await client.get("/health")
-        assert answer.json() == {"status": "healthy", "app": "com.example.app", "activeSessions": 0}
+        assert answer.json() == {"status": "healthy", "app": "com.example.app", "activeSessions": 3}
         answer = await client.post("/webhook", json=STOP)
         assert (answer.status_code, answer.json()) == (200, {"status": "success"})
 
@@ -164,7 +166,7 @@ async def test_a_request_that_ends_in_time_is_answered_and_ends_the_wait() -> No
         await finish.wait()
         return WebhookAnswer()
 
-    app = build_app(on_webhook=decide, health=lambda: Health(package_name="", active_sessions=0))
+    app = build_app(Calls(decide))
     statuses: list[int] = []
 
     async def ask(url: str) -> None:

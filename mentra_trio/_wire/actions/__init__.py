@@ -3,3 +3,15 @@
 A module holds the commands and requests of its capability, with the answers that they read. Managers import them from
 here; nobody else does.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .camera import SetFov, TakePhoto
+
+if TYPE_CHECKING:
+    from mentra_trio._wire.outbound import Command
+
+ACTION_TYPES: dict[str, type[Command]] = {cls.TYPE: cls for cls in (TakePhoto, SetFov)}
+"""Which class reads which `type`, for the side that receives commands."""
