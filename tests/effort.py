@@ -1,6 +1,6 @@
 """How hard the random tests try: little in every run of the suite, much in `nox -s soak`.
 
-The soak is a Hypothesis profile of the same name (`pytest --hypothesis-profile=soak`), a hundred times the usual effort.
+The soak is a Hypothesis profile of that name (`pytest --hypothesis-profile=soak`), a hundred times the usual effort.
 """
 
 import sys
