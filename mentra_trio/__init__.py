@@ -22,15 +22,18 @@ from .errors import CloudRefusedError as CloudRefusedError
 from .errors import ConfigError as ConfigError
 from .errors import LinkDownError as LinkDownError
 from .errors import MentraError as MentraError
+from .errors import PlaybackError as PlaybackError
 from .errors import RequestTimedOutError as RequestTimedOutError
 from .errors import SessionClosedError as SessionClosedError
 from .errors import SlowConsumerError as SlowConsumerError
 from .models import AudioChunk as AudioChunk
+from .models import AudioFormat as AudioFormat
 from .models import ButtonPress as ButtonPress
 from .models import Capabilities as Capabilities
 from .models import DeviceState as DeviceState
 from .models import HeadMove as HeadMove
 from .models import LinkState as LinkState
+from .models import Playback as Playback
 from .models import RawEvent as RawEvent
 from .models import RawMessage as RawMessage
 from .models import SettingChange as SettingChange
@@ -38,12 +41,14 @@ from .models import StopKind as StopKind
 from .models import StopReason as StopReason
 from .models import SystemSettings as SystemSettings
 from .models import Transcript as Transcript
+from .models import VoiceSettings as VoiceSettings
 from .server import MiniAppServer as MiniAppServer
 from .session import MentraSession as MentraSession
 
 __all__ = [
 from .models import Translation as Translation
     "AudioChunk",
+    "AudioFormat",
     "ButtonPress",
     "Capabilities",
     "CloudRefusedError",
@@ -58,6 +63,8 @@ from .models import Translation as Translation
     "MentraError",
     "MentraSession",
     "MiniAppServer",
+    "Playback",
+    "PlaybackError",
     "RawEvent",
     "RawMessage",
     "RequestTimedOutError",
@@ -71,6 +78,7 @@ from .models import Translation as Translation
     "StopReason",
     "SystemSettings",
     "Transcript",
+    "VoiceSettings",
     "__version__",
 ]
     "Translation",

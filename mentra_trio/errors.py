@@ -21,6 +21,7 @@
     │   ├── DeviceUnavailableError  the wearer: glasses or phone are away, or cannot do it
     │   ├── PhotoError              no photo was taken or arrived; `code`, `stage`
     │   ├── StreamError             a video stream did not start; `code`
+    │   ├── PlaybackError           a sound was not played, or a newer one of this app has ended it; `text`
     │   └── RequestTimedOutError    no answer within the safety limit; `seconds`
     └── SlowConsumerError           your loop did not keep up; `stream`, `capacity`
 
@@ -182,6 +183,17 @@ class StreamError(RequestError):
         """What went wrong, such as `ERROR`, `STOPPED` or `TIMEOUT`."""
         self.text = text
         """The cloud's words, often empty."""
+
+
+class PlaybackError(RequestError):
+    """The phone could not play a sound, or a stream of sound was ended by a newer sound of this app (P3 4)."""
+
+    def __init__(self, text: str, *, is_interrupted: bool = False) -> None:
+        super().__init__(f"the sound was not played: {text or 'the phone does not say why'}")
+        self.text = text
+        """The phone's own words, often empty."""
+        self.is_interrupted = is_interrupted
+        """Whether this app did it, by a newer sound or a stop."""
 
 
 class RequestTimedOutError(RequestError):

@@ -25,6 +25,7 @@ from .managers.display import DisplayManager
 from .managers.mic import MicManager
 from .managers.raw import RawManager
 from .managers.settings import SettingsManager
+from .managers.speaker import SpeakerManager
 from .managers.transcription import TranscriptionManager
 from .managers.translation import TranslationManager
 from .models.session import HandlerCrash, LinkState, StopKind, StopReason
@@ -54,6 +55,8 @@ class MentraSession:
     """What is said, in another language."""
     display: DisplayManager = attrs.field(init=False)
     """What the wearer sees."""
+    speaker: SpeakerManager = attrs.field(init=False)
+    """What the wearer hears."""
     mic: MicManager = attrs.field(init=False)
     """Raw sound."""
     device: DeviceManager = attrs.field(init=False)
@@ -69,6 +72,7 @@ class MentraSession:
         self.transcription = TranscriptionManager(self._runtime)
         self.translation = TranslationManager(self._runtime)
         self.display = DisplayManager(self._runtime)
+        self.speaker = SpeakerManager(self._runtime)
         self.mic = MicManager(self._runtime)
         self.device = DeviceManager(self._runtime)
         self.settings = SettingsManager(self._runtime)

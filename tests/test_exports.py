@@ -18,6 +18,7 @@ PACKAGE = Path(mentra_trio.__file__).parent
 
 PUBLIC = [
     "AudioChunk",
+    "AudioFormat",
     "ButtonPress",
     "Capabilities",
     "CloudRefusedError",
@@ -32,6 +33,8 @@ PUBLIC = [
     "MentraError",
     "MentraSession",
     "MiniAppServer",
+    "Playback",
+    "PlaybackError",
     "RawEvent",
     "RawMessage",
     "RequestTimedOutError",
@@ -45,10 +48,12 @@ PUBLIC = [
     "StopReason",
     "SystemSettings",
     "Transcript",
+    "VoiceSettings",
     "__version__",
 ]
 MODELS = [
     "AudioChunk",
+    "AudioFormat",
     "Button",
     "ButtonCapabilities",
     "ButtonPress",
@@ -67,6 +72,7 @@ MODELS = [
     "LightCapabilities",
     "LinkState",
     "MicrophoneCapabilities",
+    "Playback",
     "PowerCapabilities",
     "PressType",
     "RawEvent",
@@ -81,6 +87,7 @@ MODELS = [
     "TextWall",
     "Transcript",
     "VideoCapabilities",
+    "VoiceSettings",
 ]
 
 

@@ -24,7 +24,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "_flow": (),
     "_net": ("_wire.webhooks", "config"),
     "_link": ("_flow", "_wire", "models"),
-    "managers": ("_link", "_flow", "_wire.outbound", "_wire.actions", "_wire.news", "_wire.streams", "models", "text"),
+    "managers": ("_link", "_flow", "_mp3", "_wire.outbound", "_wire.actions", "_wire.news", "_wire.streams", "models", "text"),
     "_runtime": (
         "_link",
         "_protocol",
@@ -37,6 +37,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "models",
     ),
     "session": ("_runtime", "_link", "_flow", "_net.transport", "managers", "config", "models"),
+    "_mp3": (),
     "_watch": (),
     "_desk": ("_flow", "session", "_runtime", "_net", "_wire.webhooks", "config", "models"),
     "server": ("_desk", "_watch", "session", "_net", "_wire.webhooks", "_flow", "config", "models"),

@@ -152,7 +152,7 @@ class Connection:
             return Lost(1006, "no sign of life")  # noqa: ASYNC910 - as below
         return self.interrupt or Interrupt.TIMED_OUT  # noqa: ASYNC910 - `receive` checkpoints, also when it raises
 
-    async def write(self, frame: str, seconds: float) -> bool:
+    async def write(self, frame: str | bytes, seconds: float) -> bool:
         """Write a frame; return whether it was written in so many seconds. For the one writer.
 
         Raises `TransportClosedError`. Shielded, so that no cancellation can stop in the middle of a frame (T1);

@@ -14,7 +14,7 @@ import trio
 
 from mentra_trio._flow import DIRTY, Hub, Kind, Outbox, Outgoing, PendingCalls
 from mentra_trio._protocol.subscriptions import claimed_name, wanted_list
-from mentra_trio._wire.codec import encode
+from mentra_trio._wire.codec import to_frame
 from mentra_trio._wire.outbound import Command, DisplayEvent, Family, RawCommand, Request, SubscriptionUpdate
 from mentra_trio.config import SessionConfig
 from mentra_trio.errors import LinkDownError, RequestTimedOutError, TransportClosedError
@@ -151,7 +151,7 @@ class Outbound:
             if command is None:
                 continue
             try:
-                frame = encode(command, self.identity.envelope())
+                frame = to_frame(command, self.identity.envelope())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the fault of one command
                 self._not_encoded(outgoing, command, error)
                 continue

@@ -15,6 +15,8 @@ from cattrs import AttributeValidationNote, ClassValidationError, IterableValida
 from mentra_trio.errors import DecodeError
 from mentra_trio.models.device import DeviceState
 
+from .actions.speaker import AudioFrame
+from .audio_frames import pack
 from .converter import Reader, make_converter, to_iso, wire_name
 from .inbound import INBOUND_TYPES, InboundMessage, StreamEvent, UnknownMessage
 from .json_text import JsonObject, dumps, parse_object
@@ -34,6 +36,7 @@ __all__ = [
     "raw_command",
     "read_command",
     "structure",
+    "to_frame",
     "to_iso",
     "unstructure",
 ]
@@ -108,6 +111,11 @@ def encode(command: Command, envelope: Envelope) -> str:
         fields["timestamp"] = envelope.timestamp
     fields.update(unstructure(command))
     return dumps(fields)
+
+
+def to_frame(command: Command, envelope: Envelope) -> str | bytes:
+    """Write a command as what goes into its frame: bytes make a binary one."""
+    return pack(command.stream_id, command.data) if isinstance(command, AudioFrame) else encode(command, envelope)
 
 
 def raw_command(name: str, fields: Mapping[str, object], envelope: Envelope) -> RawCommand:

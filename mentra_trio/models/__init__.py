@@ -37,5 +37,8 @@ from .session import StopKind as StopKind
 from .session import StopReason as StopReason
 from .settings import SettingChange as SettingChange
 from .settings import SystemSettings as SystemSettings
+from .sound import AudioFormat as AudioFormat
+from .sound import Playback as Playback
+from .sound import VoiceSettings as VoiceSettings
 from .speech import Transcript as Transcript
 from .speech import Translation as Translation

@@ -1,0 +1,340 @@
+"""A stream of sound: opened, fed, opened anew where the cloud has given it up, and ended without clipping (P3 4.6)."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from uuid import uuid4
+
+import attrs
+import trio
+
+from mentra_trio._link import Link
+from mentra_trio._mp3 import Mp3Encoder
+from mentra_trio._wire.actions.speaker import (
+    AudioFrame,
+    EndAudioStream,
+    PlayAnswer,
+    PlayAudio,
+    PlayRelay,
+    StartAudioStream,
+)
+from mentra_trio.errors import (
+    DecodeError,
+    LinkDownError,
+    MentraError,
+    PlaybackError,
+    RequestTimedOutError,
+    SessionClosedError,
+)
+from mentra_trio.models.sound import Playback
+
+_CLAIM = 0.45
+"""Seconds that the phone has to fetch the stream before its first sound is sent: sound that comes earlier makes the
+cloud ask the phone a second time, with full volume, which cuts off the first (P3 4.7)."""
+_PIECE = 32 * 1024
+"""Most bytes in a frame: small enough for a slow uplink to be done with one in a few seconds, and for pings between."""
+_UNCLAIMED = 14.0
+"""Seconds without any sound after which the cloud may have given the stream up because the phone never came; it takes
+15 (P3 4.6)."""
+_IDLE = 55.0
+"""Seconds since the last sound after which the cloud may have given the stream up; it takes 60 (P3 4.6)."""
+_PAUSE = 0.25
+"""Seconds after the wearer has heard all that was sent until what the encoder holds back is sent too. Not sooner: the
+end of an MP3 and the beginning of another one are a gap of some 50 ms where sound goes on."""
+
+
+@attrs.define(eq=False)
+class _Relay:
+    """One stream as the cloud sees it."""
+
+    base_url: str
+    """Of the cloud that it lives in."""
+    stream_id: str = attrs.field(init=False, factory=lambda: str(uuid4()))
+    url: str = attrs.field(init=False, default="")
+    is_asked_for: bool = attrs.field(init=False, default=False)
+    """Whether the cloud may know of it."""
+    begun_at: float = attrs.field(init=False, default=math.inf)
+    """When the phone was told to play it."""
+    fed_at: float | None = attrs.field(init=False, default=None)
+    """When the last frame was taken by the writer."""
+    answer: PlayAnswer | None = attrs.field(init=False, default=None)
+    """The phone's word that it has ended."""
+    error: MentraError | None = attrs.field(init=False, default=None)
+    """Why it failed, or nobody can tell any more."""
+    _begun: trio.Event = attrs.field(init=False, factory=trio.Event)
+    over: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set with an answer or an error."""
+
+    def asked_for(self) -> None:
+        """Take note that the cloud may know of it."""
+        self.is_asked_for = True
+
+    def begin(self) -> None:
+        """Take note that the phone was told to play it."""
+        self.begun_at = trio.current_time()
+        self._begun.set()
+
+    def finish(self, answer: PlayAnswer | None = None, error: MentraError | None = None) -> None:
+        """Take note of its end; the first one counts."""
+        if not self.over.is_set():
+            self.answer, self.error = answer, error
+            self._begun.set()
+            self.over.set()
+
+    async def wait_begun(self) -> None:
+        """Wait until the phone was told to play it. Raises what went wrong."""
+        await self._begun.wait()
+        self.check()
+
+    def check(self) -> None:
+        """Raise what went wrong."""
+        if self.error is not None:
+            raise self.error
+
+    def is_stale(self, base_url: str) -> bool:
+        """Whether the cloud may have given it up, or another cloud has taken over."""
+        since, limit = (self.begun_at, _UNCLAIMED) if self.fed_at is None else (self.fed_at, _IDLE)
+        return base_url != self.base_url or trio.current_time() - since >= limit
+
+
+@attrs.define(eq=False)
+class SpeakerStream:
+    """Sound that is heard while it is made. Made by `session.speaker.open_stream`.
+
+    Any number of tasks may use it; their writes do not mix.
+    """
+
+    _link: Link
+    _encoder: Mp3Encoder | None
+    """Of PCM; `None` for MP3, which is sent as it is."""
+    _volume: float
+    _stop_other_audio: bool
+    _on_begun: Callable[[SpeakerStream], None]
+    """Told when the phone was told to play it."""
+    _relay: _Relay | None = attrs.field(init=False, default=None)
+    _writing: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+    _fed: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set by PCM, of which the encoder may hold something back."""
+    _heard_until: float = attrs.field(init=False, default=-math.inf)
+    """When the PCM written so far has been heard, if it is heard as it comes."""
+    _is_ended: bool = attrs.field(init=False, default=False)
+    _is_interrupted: bool = attrs.field(init=False, default=False)
+    _to_play: trio.MemorySendChannel[_Relay] = attrs.field(init=False)
+    _asked: trio.MemoryReceiveChannel[_Relay] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Whoever opens a relay waits until it was told to the phone, so there is never a second one in here.
+        self._to_play, self._asked = trio.open_memory_channel[_Relay](1)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether sound can be written."""
+        return not (self._is_ended or self._is_interrupted)
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send sound, as fast as the network takes it; wait while the link is down.
+
+        The wearer hears it as it comes. Sound may be written faster than it is heard: the cloud and the phone keep it.
+        The first write waits until the phone has had time to fetch the stream. After a minute without a write the
+        cloud has given the stream up, so a new one is opened, which takes a moment. PCM may be cut anywhere, also
+        within a sample. Empty data is nothing.
+
+        Cancelling leaves out what was not sent of this data.
+
+        Raises:
+            PlaybackError: a newer sound of this app, or `session.speaker.stop()`, has ended the stream.
+            CloudRefusedError, DeviceUnavailableError: the cloud cannot get at the phone.
+            trio.ClosedResourceError: it was ended.
+            RequestTimedOutError: a new stream was needed, and the cloud did not make it.
+            SessionClosedError, LinkDownError: as everywhere.
+        """
+        data = bytes(data)
+        data = bytes(data)
+        await trio.lowlevel.checkpoint()
+        self._check()
+        async with self._writing:
+            if self._encoder is None:
+                await self._send(data)
+            elif data:
+                self._note_pcm(self._encoder.seconds_of(data))
+                await self._send(await self._link.offload(partial(self._encoder.encode, data)))
+
+    async def end(self) -> None:
+        """Send what is still held back, and end the stream. The phone plays what it has. Doing it again is harmless.
+
+        Cancelling ends it with what was sent.
+        """
+        await trio.lowlevel.checkpoint()
+        if not self.is_open:
+            return
+        async with self._writing:
+            try:
+                if self.is_open:
+                    await self._flush()
+            finally:
+                self.close()
+
+    async def finish(self) -> Playback:
+        """End the stream, and wait until it was heard to its end.
+
+        What the phone says of a stream is not always true: it may call one ended in whose middle there was a pause of
+        some seconds, or that another app's sound has ended. Then this returns early, as interrupted.
+
+        Raises:
+            PlaybackError: the phone could not play it.
+            RequestTimedOutError: no word of its end in 10 minutes.
+            Others: as `write`.
+        """
+        await self.end()
+        relay = self._relay
+        if relay is None or self._is_interrupted:
+            return Playback(duration=None, is_interrupted=True)
+        is_early = relay.over.is_set()
+        with trio.move_on_after(PlayAudio.LIMIT) as patience:
+            await relay.over.wait()
+        if patience.cancelled_caught:
+            raise RequestTimedOutError(type(self).__name__, PlayAudio.LIMIT)
+        relay.check()
+        if relay.answer is None:
+            return Playback(duration=None, is_interrupted=True)
+        if not relay.answer.succeeded:
+            raise PlaybackError(relay.answer.text)
+        return Playback(duration=relay.answer.duration, is_interrupted=is_early)
+
+    # What the manager uses
+
+    async def run(self) -> None:
+        """Tell the phone to play the relays of this stream, and wait for its word of their ends, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if self._encoder is not None:
+                nursery.start_soon(self._flush_in_pauses)
+            async for relay in self._asked:
+                nursery.start_soon(self._follow, relay)
+
+    async def open(self) -> None:
+        """Open the first relay."""
+        await self._open_relay()
+        self._check()
+
+    def interrupt(self) -> None:
+        """End it because another sound of this app takes its place. Never blocks, never raises."""
+        if self.is_open:
+            self._is_interrupted = True
+            self._end_relay()
+        if self._relay is not None:
+            self._relay.finish()
+
+    def close(self) -> None:
+        """End it with what was sent. Never blocks, never raises."""
+        if self.is_open:
+            self._is_ended = True
+            self._end_relay()
+
+    def _check(self) -> None:
+        if self._is_interrupted:
+            raise PlaybackError("a newer sound of this app, or a stop, has ended it", is_interrupted=True)
+        if self._is_ended:
+            raise trio.ClosedResourceError("this stream of sound was ended")
+        if self._relay is not None:
+            self._relay.check()
+
+    # Relays
+
+    async def _open_relay(self) -> _Relay:
+        """Have the cloud make a relay, and the phone play it."""
+        relay = self._relay = _Relay(self._link.base_url)
+        has_begun = False
+        try:
+            start = StartAudioStream(stream_id=relay.stream_id, content_type="audio/mpeg")
+            ready = await self._link.call(start, on_written=relay.asked_for)
+            if ready.url is None:
+                raise DecodeError("audio_stream_ready", ("streamUrl: missing",))
+            relay.url = ready.url
+            self._to_play.send_nowait(relay)
+            await relay.wait_begun()
+            has_begun = True
+        finally:
+            if not has_begun:
+                self._end_relay()
+        return relay
+
+    async def _follow(self, relay: _Relay) -> None:  # noqa: ASYNC910 - a task, nobody awaits it
+        """Have the phone play a relay, and wait for its word of the end."""
+        play = PlayRelay(
+            request_id=f"stream_{relay.stream_id}",
+            audio_url=relay.url,
+            volume=self._volume,
+            stop_other_audio=self._stop_other_audio,
+        )
+
+        def begin() -> None:
+            relay.begin()
+            self._on_begun(self)
+
+        try:
+            answer = await self._link.call(play, on_written=begin)
+            relay.finish(answer)
+        except MentraError as error:
+            relay.finish(error=error)
+
+    def _end_relay(self) -> None:
+        """Tell the cloud that no more comes, where it may know of the relay. Else it gives it up by itself."""
+        relay = self._relay
+        if relay is not None and relay.is_asked_for:
+            relay.is_asked_for = False
+            with contextlib.suppress(LinkDownError, SessionClosedError):
+                self._link.send_nowait(EndAudioStream(stream_id=relay.stream_id))
+
+    # Sound
+
+    async def _send(self, data: bytes) -> None:  # noqa: ASYNC910 - whoever calls it checkpoints
+        for piece in _pieces(data):
+            while True:
+                relay = await self._ready_relay()
+                await self._link.send(AudioFrame(stream_id=relay.stream_id, data=piece), until_taken=True)
+                # The link may have been down meanwhile, for longer than the cloud waits.
+                is_lost = relay.is_stale(self._link.base_url)
+                relay.fed_at = trio.current_time()
+                if not is_lost:
+                    break
+
+    async def _ready_relay(self) -> _Relay:  # noqa: ASYNC910 - the send that follows checkpoints
+        """Give a relay that takes sound now, a new one where the old one may be gone."""
+        self._check()
+        relay = self._relay
+        if relay is None or relay.is_stale(self._link.base_url):
+            self._end_relay()
+            relay = await self._open_relay()
+        if relay.fed_at is None:
+            await trio.sleep_until(relay.begun_at + _CLAIM)
+            self._check()
+        return relay  # noqa: ASYNC910 - as above
+
+    async def _flush(self) -> None:  # noqa: ASYNC910 - whoever calls it checkpoints
+        """Send what the encoder holds back. The next sound begins another MP3, which phones play on."""
+        if self._encoder is not None:
+            await self._send(await self._link.offload(self._encoder.flush))
+
+    def _note_pcm(self, seconds: float) -> None:
+        self._heard_until = max(self._heard_until, trio.current_time()) + seconds
+        self._fed.set()
+
+    async def _flush_in_pauses(self) -> None:
+        """Send what the encoder holds back whenever all else was heard: else the last word waits for the next one."""
+        while True:
+            await self._fed.wait()
+            await trio.sleep_until(self._heard_until + _PAUSE)
+            if trio.current_time() < self._heard_until + _PAUSE:
+                continue  # there was more meanwhile
+            self._fed = trio.Event()
+            # The next write raises what goes wrong.
+            with contextlib.suppress(MentraError, trio.ClosedResourceError):
+                async with self._writing:
+                    await self._flush()
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
