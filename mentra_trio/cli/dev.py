@@ -181,7 +181,6 @@ async def _cast(cloud: Cloud, app: MiniAppServer, url: str) -> Player:
     cloud.install(InstalledApp(package_name=config.package_name, api_key=config.api_key, public_url=url))
     user = cloud.user(WEARER, model=SIMULATED_GLASSES)
     await user.connect()
-    user.update_device(batteryLevel=100)
     return Player(cloud, user, app)
 
 

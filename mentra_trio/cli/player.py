@@ -116,10 +116,11 @@ class Player:
         """The app's link and the glasses' battery, in a few words."""
         wearer = self._cloud.session(self._user.user_id)
         level = None if wearer is None else wearer.device_state.get("batteryLevel")
-        return self._link if level is None else f"{self._link}, {level} %"
+        return self.link if level is None else f"{self.link}, {level} %"
 
     @property
-    def _link(self) -> str:
+    def link(self) -> str:
+        """The app's link in a few words."""
         session = self.session
         if session is not None and session.state is AppState.RUNNING and not session.is_attached:
             return "connecting"

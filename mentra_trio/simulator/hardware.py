@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 SIMULATED_GLASSES = "Simulated Glasses"
 """The model that passes the display gate without being connected (P3 0.5)."""
 
+USUAL_STATE: Mapping[str, object] = MappingProxyType({"batteryLevel": 100, "charging": False})
+"""What a phone tells about the simulated glasses when they are put on."""
+
 _NOTHING: JsonObject = {
     "hasCamera": False, "camera": None,
     "hasDisplay": False, "display": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from mentra_trio.models.device import HeadPosition, PressType
 from . import messages
 from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
-from .hardware import SIMULATED_GLASSES
+from .hardware import SIMULATED_GLASSES, USUAL_STATE
 from .speech import phrases, words_of
 from .waiting import WAIT_SECONDS, absence, deafness, hopelessness, wait_or_tell, whereabouts
 
@@ -72,11 +73,15 @@ class User:
     _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
     _phone: Phone | None = attrs.field(default=None, init=False, repr=False)
     _unheard: str = attrs.field(default="", init=False, repr=False)
+    _device: dict[str, object] = attrs.field(factory=dict[str, object], init=False, repr=False)
+    """What the phone knows about the glasses, under the names of the wire."""
     """That nobody heard what was said last, and why."""
 
     def __attrs_post_init__(self) -> None:
         self.glasses = Glasses(self.stored.model or SIMULATED_GLASSES, lambda: self._unheard or absence(self._home()))
 
+        if self.stored.model == SIMULATED_GLASSES:
+            self._device.update(USUAL_STATE)
     @property
     def user_id(self) -> str:
         """E-mail address in lower case."""
@@ -100,7 +105,9 @@ class User:
         That waits until apps that ran before are up again, or failed. A connection that is there is replaced.
         """
         self._phone = Phone(self.glasses, self._log)
-        await self._cloud.session_for_phone(self.user_id).phone_connected(self._phone)
+        session = self._cloud.session_for_phone(self.user_id)
+        await session.phone_connected(self._phone)
+        session.change_device({name: value for name, value in self._device.items() if name not in session.device_state})
 
     def disconnect(self) -> None:
         """Take the phone away. The cloud keeps the session for 60 s."""
@@ -331,9 +338,20 @@ class User:
     def update_device(self, **state: object) -> bool:
         """Tell the cloud about the glasses, with the names of the wire: `batteryLevel`, `modelName`, `connected` ...
 
-        Returns `False` when the cloud took it for too many posts in one second.
+        Returns `False` when the cloud took it for too many posts in one second. Raises `TypeError` for a name that
+        glasses do not have; `post_device_state` takes any.
         """
-        is_taken = self._session().device_posted(state)
+        for name in state:
+            if name not in _DEVICE_STATES:
+                near = next(iter(difflib.get_close_matches(name, _DEVICE_STATES, n=1)), "")
+                hint = f", perhaps {near!r}" if near else ""
+                msg = f"update_device() has no {name!r}{hint}; it has {', '.join(_DEVICE_STATES)}"
+                raise TypeError(msg)
+        return self.post_device_state(state)
+
+    def post_device_state(self, state: Mapping[str, object]) -> bool:
+        """Tell the cloud about the glasses, as it is. Returns `False` after too many posts in one second (P2 1.7)."""
+        is_taken = self._session().device_posted(dict(state))
         model = state.get("modelName")
         if is_taken and isinstance(model, str):
             self.glasses.model = model
@@ -352,6 +370,8 @@ class User:
             self._cloud.agenda.spawn_in_turn(
                 (self.user_id, package_name),
                 lambda: self._cloud.post(installed, "/settings", body, limit=_SETTINGS_LIMIT),
+        if is_taken:
+            self._device.update(state)
             )
 
     def change_system_settings(self, **values: object) -> None:
@@ -376,8 +396,6 @@ class User:
         return session
 
 
-_SETTINGS_LIMIT = 30.0
-"""Seconds after which a call to an app's `/settings` is given up. The cloud has no limit; jobs here have to end."""
 def _known(kind: type[PressType | HeadPosition], given: str, what: str) -> str:
     """Give the word of the wire. What no glasses would send is a `phone_message`."""
     words = [member.value for member in kind if member is not kind.UNKNOWN]
@@ -393,3 +411,7 @@ def _excerpt(text: str) -> str:
 
 _LONGEST_EXCERPT = 40
 """Characters of what was said that an error repeats."""
+_DEVICE_STATES = sorted(wire_name(DeviceState, field.name) for field in attrs.fields(DeviceState))
+"""Names of what glasses have on the wire (P2 6.3)."""
+_SETTINGS_LIMIT = 30.0
+"""Seconds after which a call to an app's `/settings` is given up. The cloud has no limit; jobs here have to end."""

@@ -115,7 +115,7 @@ class Sight:
         self.console.typed()
 
 
-def frame_of(text: str, *, status: str = "connected", width: int = 48) -> list[str]:
+def frame_of(text: str, *, status: str = "connected, 100 %", width: int = 48) -> list[str]:
     """The frame around one line of text."""
     dashes = "─" * (width - len(PACKAGE) - len(status) - 4)
     return [
@@ -137,7 +137,7 @@ async def test_the_glasses_stand_above_the_prompt_and_are_drawn_in_place(autojum
     echo, sight = Echo(), Sight()
     async with open_stage(echo.app) as stage:
         sight.console.attach(stage.player)
-        assert sight.lines == [*frame_of("(nothing on the glasses)", status="not started"), ">"]
+        assert sight.lines == [*frame_of("(nothing on the glasses)", status="not started, 100 %"), ">"]
 
         await play(stage, "start", "expect Hello")
         sight.console.refresh()
@@ -257,7 +257,7 @@ async def test_where_nobody_types_there_is_no_prompt(autojump_clock: MockClock) 
         sight.console.attach(stage.player)
         sight.console.echo("start")
 
-        assert sight.lines == ["> start", *frame_of("(nothing on the glasses)", status="not started"), ""]
+        assert sight.lines == ["> start", *frame_of("(nothing on the glasses)", status="not started, 100 %"), ""]
 
 
 def test_before_there_are_glasses_there_is_only_text() -> None:

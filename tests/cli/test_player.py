@@ -125,7 +125,7 @@ async def test_an_app_that_ends_while_it_is_waited_for_is_an_error_at_once(autoj
 
         assert await fail(stage.player, "say hello") == "the app does not run; 'start' starts it"
         assert trio.current_time() < 5
-        assert stage.player.status == "ended by the app"
+        assert stage.player.link == "ended by the app"
 
 
 async def test_speech_is_in_a_language_that_the_app_listens_to(autojump_clock: MockClock) -> None:
@@ -207,16 +207,16 @@ async def test_after_a_failed_drop_each_command_tells_the_truth_and_start_helps_
         assert "and stopped it; connections are accepted again, and 'start' starts it at once" in await fail(
             stage.player, "drop 20"
         )
-        assert stage.player.status == "stopped"
+        assert stage.player.link == "stopped"
         assert await fail(stage.player, "say into the void") == "the app does not run; 'start' starts it"
         assert "connections" in await play(stage.player, "stats")
-        assert stage.player.status == "stopped"
+        assert stage.player.link == "stopped"
         before = trio.current_time()
         assert await play(stage.player, "start") == ""
         assert trio.current_time() - before < 1
         await play(stage.player, "say after")
 
-        assert stage.player.status == "connected"
+        assert stage.player.link == "connected"
         assert echo.heard == ["before", "after"]
 
 
@@ -275,7 +275,7 @@ async def test_a_crash_is_noted_and_the_next_words_wait_for_the_restart(
 
         assert [crash.restart_in for crash in stage.player.crashes] == [0.5]
         assert stage.news == [""]
-        assert stage.player.status == "connected"
+        assert stage.player.link == "connected"
 
 
 async def test_an_app_that_was_given_up_is_told_until_it_is_started_again(
@@ -288,7 +288,7 @@ async def test_an_app_that_was_given_up_is_told_until_it_is_started_again(
 
         told = "the app crashed 4 times and was given up; 'start' starts it again"
         assert stage.news == ["", "", "", told]
-        assert stage.player.status == "crashed"
+        assert stage.player.link == "crashed"
         assert await fail(stage.player, "say hello") == told
         assert await fail(stage.player, "drop") == told
         assert await play(stage.player, "stop") == "the app crashed 4 times and was given up"
@@ -298,7 +298,7 @@ async def test_an_app_that_was_given_up_is_told_until_it_is_started_again(
         fragile.always = False
         await play(stage.player, "start", "say hello", "expect Heard: hello", "stop")
         assert await fail(stage.player, "say hello") == "the app does not run; 'start' starts it"
-        assert stage.player.status == "stopped"
+        assert stage.player.link == "stopped"
 
 
 async def test_an_app_without_restarts_crashed_once(
@@ -459,7 +459,7 @@ async def test_an_app_that_ended_its_session_can_be_started_again(autojump_clock
 
     async with open_stage(app) as stage:
         await play(stage.player, "start", "wait 1")
-        assert stage.player.status == "ended by the app"
+        assert stage.player.link == "ended by the app"
         assert await play(stage.player, "stop") == "the app does not run"
 
         await play(stage.player, "start", "wait 1")
@@ -516,7 +516,7 @@ async def test_a_server_that_does_not_answer_a_stop_is_told(autojump_clock: Mock
         stage.cloud.webhooks = Silent()
 
         assert "its server does not answer" in await fail(stage.player, "stop")
-        assert stage.player.status == "stopping"
+        assert stage.player.link == "stopping"
 
 
 async def test_a_dropped_app_that_is_not_acknowledged_any_more_is_told(autojump_clock: MockClock) -> None:
@@ -716,7 +716,7 @@ async def test_the_status_tells_link_and_battery(autojump_clock: MockClock) -> N
     echo = Echo()
     async with open_stage(echo.app) as stage:
         player = stage.player
-        assert player.status == "not started"
+        assert player.status == "not started, 100 %"
         seen: list[str] = []
 
         async def watch() -> None:
@@ -729,8 +729,14 @@ async def test_the_status_tells_link_and_battery(autojump_clock: MockClock) -> N
             await play(player, "start", "battery 7", "drop 8", "stop", "start")
             nursery.cancel_scope.cancel()
 
-        assert seen[0] == "not started"
-        for status in ("starting", "connected", "connected, 7 %", "connection lost, 7 %", "restarting, 7 %"):
+        assert seen[0] == "not started, 100 %"
+        for status in (
+            "starting, 100 %",
+            "connected, 100 %",
+            "connected, 7 %",
+            "connection lost, 7 %",
+            "restarting, 7 %",
+        ):
             assert status in seen or status == "restarting, 7 %"
         assert "stopped, 7 %" in seen
         assert seen[-1] == "connected, 7 %"
@@ -744,7 +750,7 @@ async def test_the_status_of_an_app_that_waits_for_its_ack_is_connecting(autojum
             nursery.start_soon(play, stage.player, "start")
             await trio.sleep(1)
 
-            assert stage.player.status == "connecting"
+            assert stage.player.link == "connecting"
 
 
 def test_what_is_empty_is_nothing() -> None:

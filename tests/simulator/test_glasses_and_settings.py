@@ -6,7 +6,7 @@ from trio.testing import MockClock
 
 from mentra_trio import HeadPosition, PressType
 from mentra_trio.simulator import AppState, Cloud, InstalledApp
-from mentra_trio.simulator.hardware import MODELS, capabilities, lacks
+from mentra_trio.simulator.hardware import MODELS, SIMULATED_GLASSES, capabilities, lacks
 
 from .apps import ALPHA, BETA, USER, Json, Socket, session_id, settle, world
 
@@ -281,3 +281,42 @@ async def test_presses_and_looks_are_told_by_their_words(autojump_clock: MockClo
             ("head_position", "up"),
             ("head_position", "down"),
         ]
+
+
+async def test_an_app_finds_the_same_glasses_in_tests_as_in_the_terminal(autojump_clock: MockClock) -> None:
+    async with world(model=SIMULATED_GLASSES) as here:
+        socket = await here.start()
+
+        assert socket.messages("device_state_update")[0]["state"] == {
+            "connected": True,
+            "modelName": SIMULATED_GLASSES,
+            "batteryLevel": 100,
+            "charging": False,
+        }
+
+
+async def test_a_phone_tells_a_new_cloud_what_it_knows_of_the_glasses(autojump_clock: MockClock) -> None:
+    async with world(model=SIMULATED_GLASSES) as here:
+        here.user.update_device(batteryLevel=42)
+        here.cloud.crash()
+        here.cloud.resume()
+        await here.user.connect()
+        socket = await here.start()
+
+        state = socket.messages("device_state_update")[0]["state"]
+        assert isinstance(state, dict)
+        assert (state["batteryLevel"], state["charging"]) == (42, False)
+
+
+async def test_a_state_that_glasses_do_not_have_is_refused(autojump_clock: MockClock) -> None:
+    """It would change nothing that an app can see, without a sound."""
+    async with world() as here:
+        with pytest.raises(TypeError) as near:
+            here.user.update_device(battery=42)
+        with pytest.raises(TypeError, match=r"^update_device\(\) has no 'xyz'; it has androidVersion, appVersion, "):
+            here.user.update_device(charging=True, xyz=1)
+        assert here.user.post_device_state({"somethingNew": 1})
+        socket = await here.start()
+
+        assert str(near.value).startswith("update_device() has no 'battery', perhaps 'batteryLevel'; it has androidV")
+        assert socket.messages("device_state_update")[0]["state"] == {"somethingNew": 1}

@@ -39,7 +39,12 @@ async def test_p1_2_4_an_init_is_answered_by_an_ack_and_a_snapshot(autojump_cloc
         }
         assert isinstance(ack["capabilities"], dict)
         assert ack["capabilities"]["modelName"] == "Simulated Glasses"
-        assert snapshot["state"] == {"modelName": "Simulated Glasses", "connected": True}
+        assert snapshot["state"] == {
+            "modelName": "Simulated Glasses",
+            "connected": True,
+            "batteryLevel": 100,
+            "charging": False,
+        }
         assert snapshot["fullSnapshot"] is True
         assert here.user.state_of(ALPHA) is AppState.RUNNING
 

@@ -234,7 +234,7 @@ class _Driver:
             case ["api", "client", "user", "settings"]:
                 self._user.change_system_settings(**(as_object(step.get("body", "settings")) or {}))
             case ["api", "client", "device", "state"]:
-                is_taken = self._user.update_device(**(as_object(body) or {}))
+                is_taken = self._user.post_device_state(as_object(body) or {})
                 self._answer(200 if is_taken else 429)
             case _:
                 raise ValueError(f"the engine has no such REST call: {step}")
