@@ -10,7 +10,8 @@ import attrs
 import trio
 
 from mentra_trio._wire.codec import JsonObject
-from mentra_trio.models.device import HeadPosition, PressType
+from mentra_trio._wire.converter import wire_name
+from mentra_trio.models.device import DeviceState, HeadPosition, PressType
 
 from . import messages
 from .apps import AppSession, AppState, Stage, StartResult
@@ -102,7 +103,8 @@ class User:
     async def connect(self) -> None:
         """Connect the phone; return when the cloud acknowledged it.
 
-        That waits until apps that ran before are up again, or failed. A connection that is there is replaced.
+        That waits until apps that ran before are up again, or failed. A connection that is there is replaced. The phone
+        then tells what the cloud does not know about the glasses, such as their battery: full, unless told otherwise.
         """
         self._phone = Phone(self.glasses, self._log)
         session = self._cloud.session_for_phone(self.user_id)
@@ -409,9 +411,9 @@ def _excerpt(text: str) -> str:
     return repr(text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}...")
 
 
-_LONGEST_EXCERPT = 40
-"""Characters of what was said that an error repeats."""
 _DEVICE_STATES = sorted(wire_name(DeviceState, field.name) for field in attrs.fields(DeviceState))
 """Names of what glasses have on the wire (P2 6.3)."""
 _SETTINGS_LIMIT = 30.0
 """Seconds after which a call to an app's `/settings` is given up. The cloud has no limit; jobs here have to end."""
+_LONGEST_EXCERPT = 40
+"""Characters of what was said that an error repeats."""
