@@ -25,8 +25,9 @@ from ._flow import Offload
 from ._net.asgi import WebhookAnswer
 from ._net.hosts import HostPolicy
 from ._net.limiter import ConnectLimiter
+from ._net.rest import HttpClient
 from ._net.transport import CloudUrl, Connector
-from ._runtime import LinkRuntime
+from ._runtime import LinkRuntime, PermissionBook
 from ._version import __version__
 from ._wire.webhooks import PhotoUpload, SessionRequest, SettingsNotice, StopRequest
 from .config import AppConfig, SessionConfig
@@ -125,12 +126,13 @@ class Desk:
     config: SessionConfig
     hosts: HostPolicy
     connector: Connector
+    http: HttpClient
     limiter: ConnectLimiter
     handler: SessionHandler
     on_stop: Callable[[], StopHandler | None]
+    on_settings: Callable[[], SettingsHandler | None]
     on_crash: CrashWatcher
     offload: Offload
-    on_settings: Callable[[], SettingsHandler | None]
     random: Random
 
     _slots: dict[str, _Slot] = attrs.field(init=False, factory=dict[str, _Slot])
@@ -139,6 +141,7 @@ class Desk:
     _strangers: _SparingLog = attrs.field(init=False)
     _failures: _SparingLog = attrs.field(init=False)
     _crowds: _SparingLog = attrs.field(init=False)
+    _permissions: PermissionBook = attrs.field(init=False, factory=PermissionBook)
     _is_stopping: bool = attrs.field(init=False, default=False)
     _runs: set[_Running] = attrs.field(init=False, factory=set[_Running])
     """All of them: those in the slots, and older ones in their grace."""
@@ -170,9 +173,6 @@ class Desk:
             case _:
                 assert_never(request)
 
-    def stop(self) -> None:
-        """Refuse new sessions and end all others, as a server that stops. Never blocks."""
-        self._is_stopping = True
     async def take_settings(self, notice: SettingsNotice) -> int:
         """Tell the app's own handler of changed settings; return how many sessions the wearer has.
 
@@ -198,6 +198,9 @@ class Desk:
         """Whether anybody waits for any photo."""
         return any(running.runtime.awaits_photo for running in self._runs)
 
+    def stop(self) -> None:
+        """Refuse new sessions and end all others, as a server that stops. Never blocks."""
+        self._is_stopping = True
         for slot in self._slots.values():
             if slot.start is not None:
                 slot.start.cut_short(_STOPPING)
@@ -323,6 +326,8 @@ class Desk:
             config=self.config,
             random=self.random,
             run_id=secrets.token_hex(4),
+            http=self.http,
+            permissions=self._permissions,
             offload=self.offload,
         )
         running = _Running(MentraSession(runtime), runtime)

@@ -10,10 +10,15 @@ import attrs
 from ._flow import EventStream, HubStatistics, Latest, OutboxStatistics, Overflow
 from ._wire.streams import Subscription
 from .models.device import Capabilities, DeviceState
+from .models.permissions import Permissions
 from .models.settings import SystemSettings
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo  # noqa: TC004 - nobody evaluates it
+
     from ._wire.outbound import Command, Request
+    from ._wire.permissions import Requirement
+    from ._wire.rest import RestRequest
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,6 +52,8 @@ class SessionState:
     capabilities: Latest[Capabilities | None]
     settings: Latest[Mapping[str, object]]
     system: Latest[SystemSettings]
+    zone: Latest[ZoneInfo | None]
+    permissions: Latest[Permissions]
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +90,32 @@ class SessionStatistics:
     """Open streams one by one and closed ones in sum: received, delivered, coalesced, dropped."""
 
 
+class Rest(Protocol):
+    """The cloud's HTTP interface as managers see it (P1 8). It needs no link: it works while that is down."""
+
+    async def call(self, request: RestRequest[R]) -> R:
+        """Send a request to the cloud that owns the session, and read its answer.
+
+        Nothing is tried twice. Cancelling gives the request up; whether it has arrived is then not known.
+
+        Raises:
+            CloudUnreachableError: there was no answer.
+            RequestTimedOutError: there was none within the request's `LIMIT`.
+            CloudRefusedError, DecodeError: what the request says of the answer.
+            ValueError, TypeError: JSON cannot hold the request.
+            SessionClosedError: the link is closed; until then it works in the grace of a session that is over.
+        """
+        ...
+
+    def pause(self, failures: int) -> float:
+        """Give the seconds to wait before another try, after so many failures: longer each time, and not the same."""
+        ...
+
+    def check(self) -> None:
+        """Raise `SessionClosedError` when `call` would."""
+        ...
+
+
 class Link(Protocol):
     """The session as managers see it."""
 
@@ -96,8 +129,35 @@ class Link(Protocol):
         """Current values with their changes."""
         ...
 
+    @property
+    def rest(self) -> Rest:
+        """The cloud's HTTP interface."""
+        ...
+
     def subscribe(self, spec: StreamSpec[T]) -> EventStream[T]:
-        """Make an unopened stream; opening it subscribes, closing it unsubscribes. Never blocks."""
+        """Make an unopened stream; opening it subscribes, closing it unsubscribes. Never blocks.
+
+        Opening raises `PermissionDeniedError` when the app is known not to declare what a subscription needs (P2 9.1).
+        """
+        ...
+
+    async def require(self, requirement: Requirement) -> None:
+        """Let pass what the app declares, and everything as long as nothing is known (P2 9).
+
+        What `subscribe`, `send` and `call` are given is held against it anyway. Waits for the first answer of the cloud
+        alone, at most 2 s. Where the cloud does not insist on a permission, its lack is a warning.
+
+        Raises:
+            PermissionDeniedError: the app is known not to declare the permission.
+        """
+        ...
+
+    async def fetch_permissions(self) -> Permissions:
+        """Ask what the app declares, unless an answer of the last 5 minutes is there.
+
+        Raises:
+            CloudUnreachableError, RequestTimedOutError, CloudRefusedError, DecodeError: there was no answer.
+        """
         ...
 
     def post(self, lane: str, command: Command, *, lifetime: float | None = None) -> None:
@@ -121,6 +181,7 @@ class Link(Protocol):
         Cancelling withdraws a command that still waits.
 
         Raises:
+            PermissionDeniedError: the app is known not to declare what the command needs.
             LinkDownError: too many commands are waiting.
             SessionClosedError: the session is over.
         """
@@ -175,6 +236,6 @@ class Link(Protocol):
     def at_end(self, duty: Callable[[], Awaitable[None]]) -> None:
         """Have a manager finish its work when the handler has ended, before the link is closed. Never blocks.
 
-        All duties run beside each other, within the session's `drain_timeout`, then they are cancelled.
+        All duties run beside each other, within the session's `finish_timeout`, then they are cancelled.
         """
         ...

@@ -21,6 +21,11 @@
     │   ├── DeviceUnavailableError  the wearer: glasses or phone are away, or cannot do it
     │   ├── PhotoError              no photo was taken or arrived; `code`, `stage`
     │   ├── StreamError             a video stream did not start; `code`
+    │   ├── LedError                the glasses did not switch their light; `text`
+    │   ├── StorageError            stored values cannot be read or written now; `status`
+    │   │   ├── StorageLimitError   you: a value, or all of them together, are too large; `size`, `limit`
+    │   │   └── StorageRateError    you: too many calls; `retry_after`
+    │   ├── CloudUnreachableError   the network: no answer over HTTP; the cause is chained
     │   ├── PlaybackError           a sound was not played, or a newer one of this app has ended it; `text`
     │   └── RequestTimedOutError    no answer within the safety limit; `seconds`
     └── SlowConsumerError           your loop did not keep up; `stream`, `capacity`
@@ -185,6 +190,54 @@ class StreamError(RequestError):
         """The cloud's words, often empty."""
 
 
+class LedError(RequestError):
+    """The glasses did not switch their light (P3 8.3)."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"the glasses did not switch their light{f': {text}' if text else ''}")
+        self.text = text
+        """The phone's words, such as `busy`; often empty."""
+
+
+class StorageError(RequestError):
+    """Stored values could not be read or written. What was to be written is kept and tried again."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status of the cloud's answer; `None` when there was none."""
+
+
+class StorageLimitError(StorageError):
+    """More was to be stored than the cloud takes (P3 9.4). The app's author must act: store less, or delete."""
+
+    def __init__(self, what: str, size: int | None, limit: int, *, status: int | None = None) -> None:
+        have = "has more than" if size is None else f"has {size} UTF-16 units, more than"
+        super().__init__(
+            f"{what} {have} the {limit} that the cloud stores; store less, or delete other keys", status=status
+        )
+        self.size = size
+        """UTF-16 units of the value, or of all values together; `None` where the cloud counted."""
+        self.limit = limit
+        """The most that is allowed."""
+
+
+class StorageRateError(StorageError):
+    """The app called the storage too often. Its author must act: write less often."""
+
+    def __init__(self, retry_after: float | None) -> None:
+        when = "in a minute" if retry_after is None else f"in {retry_after:g} s"
+        super().__init__(
+            f"the cloud says that the app uses the storage too often; it is tried again {when}", status=429
+        )
+        self.retry_after = retry_after
+        """Seconds until the cloud takes calls again; `None` where it did not say."""
+
+
+class CloudUnreachableError(RequestError):
+    """The cloud could not be reached over HTTP. The network must act; try again later. The cause is chained."""
+
+
 class PlaybackError(RequestError):
     """The phone could not play a sound, or a stream of sound was ended by a newer sound of this app (P3 4)."""
 
@@ -199,8 +252,8 @@ class PlaybackError(RequestError):
 class RequestTimedOutError(RequestError):
     """No answer came within the request's safety limit."""
 
-    def __init__(self, request: str, seconds: float) -> None:
-        super().__init__(f"{request} was not answered within {seconds:g} s; the glasses or the phone may be away")
+    def __init__(self, request: str, seconds: float, advice: str = "the glasses or the phone may be away") -> None:
+        super().__init__(f"{request} was not answered within {seconds:g} s; {advice}")
         self.seconds = seconds
         """The safety limit in seconds, counted from the moment the request was written."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import inspect
 import logging
 import math
@@ -18,6 +19,7 @@ from ._flow import Offload, Threads, open_services
 from ._net.asgi import WEBHOOK_PATHS, Health, WebhookAnswer, build_app
 from ._net.hosts import HostPolicy
 from ._net.limiter import ConnectLimiter
+from ._net.rest import HttpxClient, Network, NoHttp
 from ._net.serve import serve
 from ._watch import watch_thread
 from .config import RestartPolicy, SessionConfig, app_config
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from ._desk import Desk
     from ._net.asgi import ASGIApp
+    from ._net.rest import HttpClient
     from ._net.transport import Connector
     from ._wire.webhooks import PhotoUpload, SessionRequest, SettingsNotice, StopRequest
     from .config import AppConfig
@@ -63,10 +66,12 @@ class MiniAppServer:
             is sent to these hosts and to no others (P1 1.5).
         dev: whether a cloud on the loopback interface may be connected to; else `MENTRAOS_DEV=1`. Not for production.
         stop_grace: seconds that the handler has to finish after its session ended.
+        health_check: whether `/health` is answered. The cloud asks there whether the app is online (P1 6.1).
         restart: what happens when the handler raises.
         session_config: the numbers of a session's link; overrides `stop_grace` and `restart`.
         connector: opens WebSockets; for tests and other transports.
-        health_check: whether `/health` is answered. The cloud asks there whether the app is online (P1 6.1).
+        http: makes HTTP requests, for storage and permissions. Unless given it is the one that the connector brings; a
+            connector without one leaves the app without HTTP.
         offload: runs what would hold up the thread, in threads unless given; on a virtual clock tests run it in place.
 
     Raises:
@@ -83,12 +88,13 @@ class MiniAppServer:
         cloud_hosts: Sequence[str] = (),
         dev: bool | None = None,
         stop_grace: float = 5.0,
+        health_check: bool = True,
         restart: RestartPolicy | None = None,
         session_config: SessionConfig | None = None,
         connector: Connector | None = None,
+        http: HttpClient | None = None,
         offload: Offload | None = None,
     ) -> None:
-        health_check: bool = True,
         if isinstance(cloud_hosts, str):
             raise ConfigError(f"cloud_hosts is the text {cloud_hosts!r}; pass a list such as [{cloud_hosts!r}]")
         self._config = app_config(
@@ -104,9 +110,12 @@ class MiniAppServer:
         )
         self._hosts = HostPolicy(self._config.cloud_hosts, dev=self._config.dev)
         self._connector = connector or _default_connector()
+        self._http = http or _http_of(connector)
         self._offload = offload or Threads()
         self._handler: SessionHandler | None = None
         self._stop_handler: StopHandler | None = None
+        self._settings_handler: SettingsHandler | None = None
+        self._has_health_check = health_check
         self._desk: Desk | None = None
         self._asgi: ASGIApp | None = None
 
@@ -114,8 +123,6 @@ class MiniAppServer:
     def package_name(self) -> str:
         """The app's package name."""
         return self._config.package_name
-        self._settings_handler: SettingsHandler | None = None
-        self._has_health_check = health_check
 
     @property
     def config(self) -> AppConfig:
@@ -146,13 +153,6 @@ class MiniAppServer:
         self._stop_handler = handler
         return handler
 
-    def session_for(self, user_id: str) -> MentraSession | None:
-        """Give the session of a wearer, if one goes on. Ids are compared without regard to case (P1 0)."""
-        if self._desk is None:
-            return None
-        wanted = user_id.lower()
-        return next((session for session in self._desk.sessions() if session.user_id.lower() == wanted), None)
-
     def on_settings(self, handler: SettingsHandler = _no_handler) -> SettingsHandler:
         """Take a function that runs when a wearer changed the app's settings, also without a session (P1 6.3).
 
@@ -168,6 +168,13 @@ class MiniAppServer:
         self._settings_handler = handler
         return handler
 
+    def session_for(self, user_id: str) -> MentraSession | None:
+        """Give the session of a wearer, if one goes on. Ids are compared without regard to case (P1 0)."""
+        if self._desk is None:
+            return None
+        wanted = user_id.lower()
+        return next((session for session in self._desk.sessions() if session.user_id.lower() == wanted), None)
+
     @property
     def asgi(self) -> ASGIApp:
         """The ASGI application, for another server. It needs `async with app.running():` around it."""
@@ -182,13 +189,14 @@ class MiniAppServer:
         *,
         dev: bool | None = None,
         connector: Connector | None = None,
+        http: HttpClient | None = None,
         offload: Offload | None = None,
         on_crash: CrashWatcher = lambda _: None,
     ) -> AsyncGenerator[None, None]:
         """Run the app's sessions while the block runs; their tasks live in here.
 
-        `dev`, `connector` and `offload` override what the app was made with, for tools and tests of somebody's app;
-        `on_crash` is told when a handler raised, which is logged in any case.
+        `dev`, `connector`, `http` and `offload` override what the app was made with, for tools and tests of somebody's
+        app (a connector brings its own HTTP, as above); `on_crash` is told when a handler raised, which is logged in any case.
 
         Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
         starts them again when the server is back (P1 2.7). It takes at most a few seconds.
@@ -206,6 +214,7 @@ class MiniAppServer:
         from ._desk import Desk  # noqa: PLC0415 - late, as said above
 
         config = self._session_config
+        client = http or (self._http if connector is None else _http_of(connector))
         try:
             async with open_services() as services:
                 desk = self._desk = Desk(
@@ -214,9 +223,11 @@ class MiniAppServer:
                     config=config,
                     hosts=self._hosts if dev is None else HostPolicy(self._config.cloud_hosts, dev=dev),
                     connector=connector or self._connector,
+                    http=client,
                     limiter=ConnectLimiter(),
                     handler=self._handler,
                     on_stop=lambda: self._stop_handler,
+                    on_settings=lambda: self._settings_handler,
                     on_crash=on_crash,
                     offload=offload or self._offload,
                     random=Random(),  # noqa: S311  (spreads reconnects, guards nothing)
@@ -227,13 +238,15 @@ class MiniAppServer:
                 try:
                     yield
                 finally:
-                    on_settings=lambda: self._settings_handler,
                     desk.stop()
-                    limit = config.shutdown_grace + 2 * config.close_timeout + config.drain_timeout
+                    limit = config.shutdown_grace + config.finish_timeout
+                    limit += 2 * config.close_timeout + config.drain_timeout
                     with trio.move_on_after(limit, shield=True):
                         await desk.wait_idle()
         finally:
             self._desk = None
+            with trio.move_on_after(config.close_timeout, shield=True):
+                await client.aclose()
 
     async def serve(  # noqa: ASYNC128 - what it calls does
         self,
@@ -272,7 +285,8 @@ class MiniAppServer:
                 "app.run() was called while Trio is running. In a module that is imported, as 'mentra-trio dev' does, "
                 "put it under 'if __name__ == \"__main__\":'; in async code use 'await app.serve()'"
             )
-        trio.run(self._run_until_signalled)
+        with _collect_rarely():
+            trio.run(self._run_until_signalled)
 
     async def _serve(  # noqa: ASYNC114, ASYNC128 - started through `serve` alone; what it calls says so
         self,
@@ -395,6 +409,31 @@ def _default_connector() -> Connector:
     from ._net.core_websocket import CoreWebSocketConnector  # noqa: PLC0415 - imported late on purpose
 
     return CoreWebSocketConnector()
+
+
+def _http_of(connector: Connector | None) -> HttpClient:
+    """Give the HTTP that goes with a connector: the network's with the default one, its own, or none."""
+    if connector is None:
+        return HttpxClient()
+    return connector.http if isinstance(connector, Network) else NoHttp()
+
+
+@contextlib.contextmanager
+def _collect_rarely() -> Generator[None, None, None]:
+    """Leave what the imports made out of garbage collection, and look for cycles less often.
+
+    A session is some 500 objects that the collector walks. With Python's own thresholds that took a third of the time
+    in which hundreds of sessions started, and held all of them up for tenths of a second. The process is the app's own
+    here; in `serve` it is somebody else's.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextlib.contextmanager

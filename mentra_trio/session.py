@@ -22,9 +22,14 @@ from .errors import SessionClosedError
 from .managers.camera import CameraManager
 from .managers.device import DeviceManager
 from .managers.display import DisplayManager
+from .managers.led import LedManager
 from .managers.mic import MicManager
+from .managers.permissions import PermissionsManager
+from .managers.phone import PhoneManager
 from .managers.raw import RawManager
 from .managers.settings import SettingsManager
+from .managers.storage import StorageManager
+from .managers.time import TimeManager
 from .managers.speaker import SpeakerManager
 from .managers.transcription import TranscriptionManager
 from .managers.translation import TranslationManager
@@ -59,13 +64,23 @@ class MentraSession:
     """What the wearer hears."""
     mic: MicManager = attrs.field(init=False)
     """Raw sound."""
-    device: DeviceManager = attrs.field(init=False)
-    """The glasses."""
-    settings: SettingsManager = attrs.field(init=False)
-    """The app's and the system's settings."""
-    raw: RawManager = attrs.field(init=False)
     camera: CameraManager = attrs.field(init=False)
     """Photos and live video."""
+    device: DeviceManager = attrs.field(init=False)
+    """The glasses."""
+    phone: PhoneManager = attrs.field(init=False)
+    """The wearer's phone: notifications and the calendar."""
+    time: TimeManager = attrs.field(init=False)
+    """The wearer's time of day."""
+    led: LedManager = attrs.field(init=False)
+    """The light that the wearer sees."""
+    settings: SettingsManager = attrs.field(init=False)
+    """The app's and the system's settings."""
+    storage: StorageManager = attrs.field(init=False)
+    """Values that outlive the session."""
+    permissions: PermissionsManager = attrs.field(init=False)
+    """What the app declares, and may therefore do."""
+    raw: RawManager = attrs.field(init=False)
     """Messages and streams without a manager."""
 
     def __attrs_post_init__(self) -> None:
@@ -74,8 +89,14 @@ class MentraSession:
         self.display = DisplayManager(self._runtime)
         self.speaker = SpeakerManager(self._runtime)
         self.mic = MicManager(self._runtime)
+        self.camera = CameraManager(self._runtime)
         self.device = DeviceManager(self._runtime)
+        self.phone = PhoneManager(self._runtime)
+        self.time = TimeManager(self._runtime)
+        self.led = LedManager(self._runtime)
         self.settings = SettingsManager(self._runtime)
+        self.storage = StorageManager(self._runtime)
+        self.permissions = PermissionsManager(self._runtime)
         self.raw = RawManager(self._runtime)
 
     def __repr__(self) -> str:
@@ -84,7 +105,6 @@ class MentraSession:
 
     @property
     def user_id(self) -> str:
-        self.camera = CameraManager(self._runtime)
         """The wearer's id: an e-mail address. Do not log it."""
         return self._runtime.user_id
 
@@ -145,6 +165,8 @@ SessionHandler = Callable[[MentraSession], Awaitable[None]]
 """What `@app.on_session` takes."""
 StopHandler = Callable[[MentraSession, StopReason], Awaitable[None]]
 """What `@app.on_stop` takes."""
+SettingsHandler = Callable[[str, Mapping[str, object]], Awaitable[None]]
+"""What `@app.on_settings` takes."""
 CrashWatcher = Callable[[HandlerCrash], None]
 """Is told of each crash. It must not raise."""
 
@@ -157,8 +179,6 @@ async def run_session(
     runtime: LinkRuntime,
     handler: SessionHandler,
     on_stop: StopHandler | None,
-SettingsHandler = Callable[[str, Mapping[str, object]], Awaitable[None]]
-"""What `@app.on_settings` takes."""
     config: SessionConfig,
     on_crash: CrashWatcher,
 ) -> None:
@@ -184,11 +204,14 @@ SettingsHandler = Callable[[str, Mapping[str, object]], Awaitable[None]]
                     await _run_bounded("stop", stopped, runtime, config)
         finally:
             runtime.finish(StopReason(StopKind.SERVER_STOPPED))
-            with trio.move_on_after(config.drain_timeout + 2 * config.close_timeout, shield=True):
+            limit = config.finish_timeout + config.drain_timeout + 2 * config.close_timeout
+            with trio.move_on_after(limit, shield=True):
                 await _close_link(runtime, config)
 
 
 async def _close_link(runtime: LinkRuntime, config: SessionConfig) -> None:
+    with trio.move_on_after(config.finish_timeout):
+        await runtime.finish_duties()
     with trio.move_on_after(config.drain_timeout):
         await runtime.drain()
     reason = runtime.stop_reason

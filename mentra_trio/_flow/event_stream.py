@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import typing
 import warnings
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, Self, TypeVar
 
 import attrs
 import trio
@@ -23,6 +23,18 @@ T_co = TypeVar("T_co", covariant=True)
 
 ITEMS_PER_YIELD: Final = 32
 """Most items that a stream hands out between two visits of the scheduler (D13)."""
+
+
+class Guard(Protocol):
+    """Decides whether a stream may open."""
+
+    async def wait(self) -> None:
+        """Find out, and return when it may. Raises what whoever opens the stream gets."""
+        ...
+
+    def check(self) -> None:
+        """Decide by what is known, for a bare `async for`, which cannot wait. Raises as `wait`."""
+        ...
 
 
 @attrs.define(eq=False, init=False, repr=False)
@@ -55,6 +67,7 @@ class EventStream(Generic[T_co]):
 
     _hub: Hub
     _buffer: Buffer[T_co]
+    _guard: Guard | None
     _run: trio.lowlevel.TrioToken | None
     """The Trio run in which the stream was opened; None before that."""
     _items_since_yield: int
@@ -71,8 +84,10 @@ class EventStream(Generic[T_co]):
         where: Callable[[T_co], bool] | None = None,
         tag: object = None,
         gaps: bool = False,
+        guard: Guard | None = None,
     ) -> None:
         self._run = None
+        self._guard = guard
         self._items_since_yield = 0
         self._hub = hub
         self._buffer = Buffer(
@@ -90,6 +105,10 @@ class EventStream(Generic[T_co]):
         if self._run is not None or self._buffer.ending is not None:
             raise RuntimeError(f"stream {self._buffer.name!r} was used before; ask its source for another one")
         await trio.lowlevel.checkpoint()
+        if self._guard is not None:
+            await self._guard.wait()
+            if self._run is not None:  # another task was faster
+                raise RuntimeError(f"stream {self._buffer.name!r} was used before; ask its source for another one")
         self._open()
         return self
 
@@ -100,6 +119,8 @@ class EventStream(Generic[T_co]):
 
     def __aiter__(self) -> Self:
         if self._run is None and self._buffer.ending is None:
+            if self._guard is not None:
+                self._guard.check()
             self._open()
         return self
 
@@ -157,6 +178,7 @@ class EventStream(Generic[T_co]):
             where=source.where,
             tag=source.tag,
             gaps=True,
+            guard=self._guard,
         )
 
     def __del__(self) -> None:

@@ -11,10 +11,13 @@ writer touches the sending side, because a write that is cancelled half-way garb
     │   └── Connection          one socket: its reader, its keep-alive, its end
     ├── Inbound                 frames to consumers
     ├── Outbound                callers' commands, requests and subscriptions to frames
+    ├── RestSide (rest)         requests that need no socket
+    ├── PermissionGate (permissions)  what the app declares, and what it may therefore do
     ├── CloudState (state)      what the cloud keeps telling, newest value only
     └── Life, Identity, Accounts  what all of them share: is it over; who is it; what was counted and logged
 """
 
 from .link import LinkRuntime as LinkRuntime
+from .permissions import PermissionBook as PermissionBook
 
-__all__ = ["LinkRuntime"]
+__all__ = ["LinkRuntime", "PermissionBook"]

@@ -18,6 +18,7 @@ from mentra_trio._wire.inbound import (
     ConnectionAck,
     ConnectionRefused,
     DeviceStateUpdate,
+    PermissionDenied,
     PermissionRefused,
     Ping,
     Pong,
@@ -31,6 +32,7 @@ from mentra_trio._wire.inbound import (
 )
 from mentra_trio._wire.news import ANSWERS, NEWS_READERS, news_key
 from mentra_trio._wire.payloads import READABLE, read_payload
+from mentra_trio._wire.permissions import refusals
 from mentra_trio._wire.streams import StreamName, parse_stream
 from mentra_trio.errors import DecodeError
 from mentra_trio.models.audio import AudioChunk
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 AUDIO_KEY = "audio_chunk"
 SETTINGS_KEY = "settings"
 RAW_MESSAGES_KEY = "raw messages"
+REFUSALS_KEY = "permission refusals"
 _LONGEST_WORD = 60
 """Characters of a cloud's own word in a log record."""
 _LONGEST_NAME = 512
@@ -115,9 +118,9 @@ class Inbound:
                 if update.package_name in (None, self.package_name):
                     self.apply_settings(update.settings)
             case SystemSettingsUpdate() as update:
-                self.state.system.set(update.settings)
-            case PermissionRefused() as refused:
-                self._warn_of(refused)
+                self.accounts.faults(update, self.state.apply_system(update.settings))
+            case PermissionRefused() | PermissionDenied() as refused:
+                self._refused(refused)
             case UnknownMessage() as unknown:
                 is_answer = self.offer(decoded.fields)
                 if not self._tell(unknown.type, decoded.fields, received_at) and not is_answer:
@@ -141,13 +144,16 @@ class Inbound:
             for change in changes:
                 self.hub.publish(SETTINGS_KEY, change)
 
-    def _warn_of(self, refused: PermissionRefused) -> None:
-        for detail in refused.details:
+    def _refused(self, message: PermissionRefused | PermissionDenied) -> None:
+        """Tell what the cloud refused. In words of this SDK: nobody knows what the cloud's own repeat (D23)."""
+        for refusal in refusals(message):
+            stream = "something" if refusal.stream is None else f"the stream {refusal.stream[:_LONGEST_WORD]!r}"
+            needs = "a permission" if refusal.permission is None else refusal.permission.value
             self.accounts.once(
-                f"permission {detail.stream}",
-                f"the cloud refused the stream {detail.stream[:_LONGEST_WORD]!r}: it needs "
-                f"{detail.required_permission[:_LONGEST_WORD]!r}",
+                f"permission {refusal.stream} {needs}",
+                f"the cloud refused {stream}: it needs {needs}, which the app does not declare in the MentraOS console",
             )
+            self.hub.publish(REFUSALS_KEY, refusal)
 
     # Streams
 
@@ -224,9 +230,10 @@ class Inbound:
         return any(isinstance(key, str) and key.startswith(f"{base}:") for key in self.hub.open_keys())
 
     def _publish_raw(self, event: StreamEvent, name: StreamName | None, received_at: datetime) -> bool:
-        keys = {("raw", event.stream_type if name is None else name.identity)}
-        if name is not None and name.base not in ("transcription", "translation"):
-            keys.add(("raw", name.base))
+        exact = event.stream_type if name is None else name.identity
+        keys = [("raw", exact)]
+        if name is not None and name.base != exact and name.base not in ("transcription", "translation"):
+            keys.append(("raw", name.base))
         is_claimed = False
         for key in keys:
             if self.hub.has(key):

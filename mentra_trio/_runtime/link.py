@@ -5,34 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
+import trio
 
 from mentra_trio._flow import EventStream, Hub, Latest, Offload, Threads
 from mentra_trio._link import SessionState, SessionStatistics, StreamSpec
+from mentra_trio._net.rest import HttpClient, NoHttp
+from mentra_trio._protocol.subscriptions import claimed_name
 from mentra_trio._wire.codec import raw_command
+from mentra_trio._wire.outbound import Family
+from mentra_trio._wire.permissions import requirement_of
 
 from .accounts import Accounts
 from .identity import Identity
-from mentra_trio._wire.outbound import Family
-from mentra_trio._wire.permissions import requirement_of
 from .inbound import Inbound
 from .life import Life
 from .loop import ConnectionLoop
 from .outbound import Outbound
+from .permissions import PermissionBook, PermissionGate
+from .rest import RestSide
 from .services import Services
 from .state import CloudState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from random import Random
-
-    import trio
 
     from mentra_trio._net.limiter import ConnectLimiter
     from mentra_trio._net.transport import CloudUrl, Connector
     from mentra_trio._wire.outbound import Command, RawCommand, Request
+    from mentra_trio._wire.permissions import Requirement
     from mentra_trio._wire.streams import Subscription
     from mentra_trio.config import SessionConfig
     from mentra_trio.errors import ConnectFailedError, MentraError
+    from mentra_trio.models.permissions import Permissions
     from mentra_trio.models.session import LinkState, StopReason
 
 T = TypeVar("T")
@@ -54,11 +59,14 @@ class LinkRuntime:
         limiter: says when.
         config: numbers of the link.
         random: chance for the back-off.
+        http: makes the requests that need no socket; none can be made unless given.
+        permissions: what the app declares, for all of its sessions; asked for anew unless given.
         offload: runs what would hold up the thread (D22); threads of its own unless given.
         run_id: names this session in log records instead of the wearer (D23).
     """
 
     state: SessionState
+    rest: RestSide
     _identity: Identity
     _life: Life
     _accounts: Accounts
@@ -67,6 +75,7 @@ class LinkRuntime:
     _outbound: Outbound
     _loop: ConnectionLoop
     _services: Services
+    _gate: PermissionGate
     _offload: Offload
 
     def __init__(
@@ -82,8 +91,10 @@ class LinkRuntime:
         limiter: ConnectLimiter,
         config: SessionConfig,
         random: Random,
-        offload: Offload | None = None,
         run_id: str,
+        http: HttpClient | None = None,
+        permissions: PermissionBook | None = None,
+        offload: Offload | None = None,
     ) -> None:
         self._identity = Identity(
             session_id=session_id,
@@ -123,6 +134,17 @@ class LinkRuntime:
             outbound=self._outbound,
             finish=self.finish,
         )
+        self.rest = RestSide(
+            identity=self._identity,
+            life=self._life,
+            client=http or NoHttp(),
+            random=random,
+            get_url=lambda: self._loop.url,
+        )
+        self._gate = PermissionGate(
+            book=permissions or PermissionBook(), rest=self.rest, accounts=self._accounts, start=self._services.start
+        )
+        self._gate.book.follow(self._permissions_told)
 
     # What managers use (`Link`)
 
@@ -137,7 +159,19 @@ class LinkRuntime:
             coalesce_key=spec.coalesce_key,
             where=spec.where,
             tag=spec.subscriptions,
+            guard=_StreamGuard(self._gate, needed) if (needed := _needs(spec.subscriptions)) else None,
         )
+
+    async def require(self, requirement: Requirement) -> None:
+        """See `Link.require`."""
+        await trio.lowlevel.checkpoint()
+        await self._gate.require((requirement,))
+
+    async def fetch_permissions(self) -> Permissions:
+        """See `Link.fetch_permissions`."""
+        await trio.lowlevel.checkpoint()
+        book = self._gate.book
+        return await book.ask(self.rest) if book.is_due or book.is_asking else book.value
 
     def post(self, lane: str, command: Command, *, lifetime: float | None = None) -> None:
         """See `Link.post`."""
@@ -147,6 +181,8 @@ class LinkRuntime:
         self, command: Command, *, on_written: Callable[[], None] | None = None, until_taken: bool = False
     ) -> None:
         """See `Link.send`."""
+        if command.NEEDS is not None:
+            await self._gate.require((command.NEEDS,))
         await self._outbound.outbox.send(command, on_written=on_written, until_taken=until_taken)
 
     def raw(self, name: str, fields: Mapping[str, object]) -> RawCommand:
@@ -159,6 +195,8 @@ class LinkRuntime:
 
     async def call(self, request: Request[R], *, on_written: Callable[[], None] | None = None) -> R:
         """See `Link.call`."""
+        if request.NEEDS is not None:
+            await self._gate.require((request.NEEDS,))
         return await self._outbound.call(request, on_written)
 
     async def offload(self, work: Callable[[], T]) -> T:
@@ -176,6 +214,11 @@ class LinkRuntime:
     def offer(self, message: Mapping[str, object]) -> bool:
         """Give an answer that came by another way than the socket to the request that waits for it."""
         return self._outbound.offer(message)
+
+    @property
+    def awaits_photo(self) -> bool:
+        """Whether anybody waits for a photo."""
+        return self._outbound.awaits(Family.PHOTO)
 
     # What the session uses
 
@@ -214,11 +257,6 @@ class LinkRuntime:
     def link_state(self) -> Latest[LinkState]:
         """Where the link stands."""
         return self._life.link_state
-
-    @property
-    def awaits_photo(self) -> bool:
-        """Whether anybody waits for a photo."""
-        return self._outbound.awaits(Family.PHOTO)
 
     @property
     def ready(self) -> trio.Event:
@@ -282,6 +320,7 @@ class LinkRuntime:
             return
         self._hub.end()
         self._outbound.fail_all()
+        self._gate.book.unfollow(self._permissions_told)
         self._cloud_state.close(self._life.closed_error)
         if not self._life.is_connected:
             self._outbound.close()  # nothing that waits could still be sent
@@ -297,17 +336,53 @@ class LinkRuntime:
 
     async def run_services(self) -> None:
         """Run what managers keep running. Cancelling ends it."""
+        # Asked for beside the handshake, so that it is known when the handler opens its first stream.
+        self._services.start(self._gate.learn)
         await self._services.run()
 
+    async def finish_duties(self) -> None:
+        """Do what managers have left to do, once; after that nothing is asked over HTTP. Callers set the limit."""
+        await trio.lowlevel.checkpoint()
+        if self.rest.is_closed:
+            return
+        try:
+            await self._services.finish()
+        finally:
+            self.rest.close()
+
     async def drain(self) -> None:
-        """Do what managers have left to do, and write all that can still be sent. Callers set the limit."""
-        await self._services.finish()
+        """Write all that can still be sent. Callers set the limit."""
         await self._loop.drain()
 
     async def aclose(self, *, release: str | None = None) -> None:
         """Close the link, politely while the callers' limit lasts. `finish` first."""
         await self._loop.aclose(release)
 
+    def _permissions_told(self, permissions: Permissions) -> None:
+        self._cloud_state.permissions.set(permissions)
+        for tag in self._hub.open_tags():
+            self._gate.warn(_needs(cast("tuple[Subscription, ...]", tag)))  # `subscribe` gives every stream this tag
+
     def _stream_changed(self, tag: object, is_open: bool) -> None:
         # `subscribe` gives every stream this tag.
         self._outbound.claim(cast("tuple[Subscription, ...]", tag), 1 if is_open else -1)
+
+
+def _needs(subscriptions: Iterable[Subscription]) -> tuple[Requirement, ...]:
+    """Tell what subscribing these needs."""
+    found = (requirement_of(claimed_name(subscription)) for subscription in subscriptions)
+    return tuple(dict.fromkeys(requirement for requirement in found if requirement is not None))
+
+
+@attrs.frozen
+class _StreamGuard:
+    """Lets a stream open when the app declares what it needs."""
+
+    _gate: PermissionGate
+    _needed: tuple[Requirement, ...]
+
+    async def wait(self) -> None:
+        await self._gate.require(self._needed)
+
+    def check(self) -> None:
+        self._gate.check(self._needed)

@@ -12,11 +12,14 @@ from mentra_trio._flow import LatestSource
 from mentra_trio._link import SessionState
 from mentra_trio._protocol.settings import SettingsBook, is_same
 from mentra_trio._wire.codec import next_device_state
+from mentra_trio._wire.zones import zone_named
 from mentra_trio.models.device import Capabilities, DeviceState
+from mentra_trio.models.permissions import Permissions
 from mentra_trio.models.settings import SettingChange, SystemSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from zoneinfo import ZoneInfo
 
     from mentra_trio._wire.inbound import DeviceStateUpdate, SettingEntry
 
@@ -26,6 +29,10 @@ def _no_settings() -> LatestSource[Mapping[str, object]]:
 
 
 def _no_capabilities() -> LatestSource[Capabilities | None]:
+    return LatestSource(None)
+
+
+def _no_zone() -> LatestSource[ZoneInfo | None]:
     return LatestSource(None)
 
 
@@ -39,6 +46,8 @@ class CloudState:
     capabilities: LatestSource[Capabilities | None] = attrs.field(init=False, factory=_no_capabilities)
     settings: LatestSource[Mapping[str, object]] = attrs.field(init=False, factory=_no_settings)
     system: LatestSource[SystemSettings] = attrs.field(init=False, factory=lambda: LatestSource(SystemSettings()))
+    zone: LatestSource[ZoneInfo | None] = attrs.field(init=False, factory=_no_zone)
+    permissions: LatestSource[Permissions] = attrs.field(init=False, factory=lambda: LatestSource(Permissions()))
     _book: SettingsBook = attrs.field(init=False, factory=SettingsBook)
 
     def view(self) -> SessionState:
@@ -48,6 +57,8 @@ class CloudState:
             capabilities=self.capabilities.latest,
             settings=self.settings.latest,
             system=self.system.latest,
+            zone=self.zone.latest,
+            permissions=self.permissions.latest,
         )
 
     def apply_settings(self, entries: Iterable[SettingEntry]) -> tuple[SettingChange, ...]:
@@ -55,6 +66,19 @@ class CloudState:
         changes = self._book.apply(entries)
         self.settings.set(self._book.values)
         return changes
+
+    def apply_system(self, settings: SystemSettings) -> tuple[str, ...]:
+        """Take over the wearer's system settings; return what was at fault.
+
+        A zone that is not told, or that this machine does not know, leaves the one before: a wrong zone is worse than
+        an old one, and to know none helps nobody (P2 10.2, C3).
+        """
+        self.system.set(settings)
+        name = settings.user_timezone
+        zone = zone_named(name) if name else None
+        if zone is not None:
+            self.zone.set(zone)
+        return () if zone is not None or not name else ("userTimezone: not a time zone that this machine knows",)
 
     def apply_device_state(self, update: DeviceStateUpdate) -> tuple[str, ...]:
         """Take over what changed about the glasses; return what was at fault."""
@@ -65,5 +89,5 @@ class CloudState:
 
     def close(self, error: Callable[[], Exception]) -> None:
         """Keep the values for good: waiting tasks raise ``error()``, iterations end."""
-        for source in (self.device, self.capabilities, self.settings, self.system):
+        for source in (self.device, self.capabilities, self.settings, self.system, self.zone, self.permissions):
             source.close(error)

@@ -165,6 +165,20 @@ class PermissionRefused:
 
     message: str = ""
     details: tuple[PermissionDetail, ...] = ()
+    denied_permissions: tuple[str, ...] = ()
+    """What the reference SDK reads instead of the details (P2 9.5, N1)."""
+    timestamp: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PermissionDenied:
+    """One permission is missing: `permission_denied`, which the reference SDK listens for (P2 9.5, N2)."""
+
+    TYPE: ClassVar[str] = "permission_denied"
+
+    message: str = ""
+    permission: str | None = None
+    stream_type: str | None = None
     timestamp: datetime | None = None
 
 
@@ -211,6 +225,7 @@ InboundMessage = (
     | CapabilitiesUpdate
     | DeviceStateUpdate
     | PermissionRefused
+    | PermissionDenied
     | StreamEvent
 )
 """Everything that this SDK reads."""
@@ -231,6 +246,7 @@ INBOUND_TYPES: dict[str, type[InboundMessage]] = {
         CapabilitiesUpdate,
         DeviceStateUpdate,
         PermissionRefused,
+        PermissionDenied,
         StreamEvent,
     )
 }

@@ -11,6 +11,8 @@ import attrs
 
 from mentra_trio.models.layouts import Layout
 
+from .permissions import Requirement  # noqa: TC001  (a type of class variables is looked at by cattrs too)
+
 R = TypeVar("R")
 
 
@@ -40,6 +42,8 @@ class Command:
     __slots__ = ()
     TYPE: ClassVar[str]
     STAMP: ClassVar[Stamp] = Stamp.ALL
+    NEEDS: ClassVar[Requirement | None] = None
+    """The permission without which it is not sent (P2 9.1)."""
 
 
 class Family(enum.Enum):
@@ -53,10 +57,6 @@ class Family(enum.Enum):
     OTHER = "other"
 
 
-class Request(Command, Generic[R]):
-    """A command that is answered.
-
-    `accept` is a pure function that says whether a message of the cloud is the answer, and reads it. `LIMIT` is the
 @attrs.frozen(kw_only=True)
 class LastWait:
     """How long a request still waits once it was told that its answer is on its way."""
@@ -67,6 +67,10 @@ class LastWait:
     """Makes what is raised when the answer does not come."""
 
 
+class Request(Command, Generic[R]):
+    """A command that is answered.
+
+    `accept` is a pure function that says whether a message of the cloud is the answer, and reads it. `LIMIT` is the
     safety limit in seconds, counted from the write; `last_wait` reads messages that change it.
     """
 
@@ -83,15 +87,15 @@ class LastWait:
     def accept(self, message: Mapping[str, object], /) -> R | None:
         """Read the answer from a message of the cloud; `None` when it answers something else."""
 
-
-@attrs.frozen(kw_only=True)
-class ConnectionInit(Command):
-    """First message of a new session: `tpa_connection_init` (P1 2.3)."""
     def last_wait(self, message: Mapping[str, object], /) -> LastWait | None:
         """Read how long the answer still takes, from a message that is none; `None` when it says nothing of that."""
         del message
         return None
 
+
+@attrs.frozen(kw_only=True)
+class ConnectionInit(Command):
+    """First message of a new session: `tpa_connection_init` (P1 2.3)."""
 
     TYPE: ClassVar[str] = "tpa_connection_init"
     STAMP: ClassVar[Stamp] = Stamp.PACKAGE | Stamp.TIME

@@ -30,6 +30,15 @@ from .layouts import DoubleTextWall as DoubleTextWall
 from .layouts import Layout as Layout
 from .layouts import ReferenceCard as ReferenceCard
 from .layouts import TextWall as TextWall
+from .light import LedColor as LedColor
+from .permissions import Permission as Permission
+from .permissions import PermissionRefusal as PermissionRefusal
+from .permissions import Permissions as Permissions
+from .phone import BatteryReport as BatteryReport
+from .phone import CalendarEvent as CalendarEvent
+from .phone import Dismissal as Dismissal
+from .phone import Notification as Notification
+from .phone import Priority as Priority
 from .session import LinkState as LinkState
 from .session import RawEvent as RawEvent
 from .session import RawMessage as RawMessage

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Container
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from .connection import AppConnection, Refusal, admit
 from .faults import Faults, Mode, Quirks, Violation, ViolationsError
 from .forwarder import Line
 from .hardware import SIMULATED_GLASSES
+from .rest import CloudHttp, CloudNetwork, HttpCall
 from .sessions import UserSession
 from .store import Store
 from .tokens import make_token
@@ -37,7 +39,8 @@ from .users import User
 from .webhooks import NoWebhooks, WebhookClient
 
 if TYPE_CHECKING:
-    from mentra_trio._net.transport import CloudUrl, Connector, Dial
+    from mentra_trio._net.rest import HttpClient
+    from mentra_trio._net.transport import CloudUrl, Dial
 
     from .apps import InstalledApp
 
@@ -46,6 +49,7 @@ _EPOCH = datetime(2026, 6, 27, 10, 0, tzinfo=UTC)
 _UPGRADE_LIMIT = 10.0
 """Seconds that a connection may take to send its upgrade request."""
 _MOST_VIOLATIONS = 1000
+_MOST_CALLS = 10_000
 SHUTDOWN_BUDGET = 5.0
 """Seconds between the 1001 of a cloud that shuts down and its end (P1 3.2)."""
 
@@ -100,6 +104,7 @@ class Cloud:
     _connections: dict[AppConnection, None] = attrs.field(factory=dict[AppConnection, None], init=False, repr=False)
     _refusal: Timer | None = attrs.field(default=None, init=False, repr=False)
     _violations: list[Violation] = attrs.field(factory=list[Violation], init=False)
+    _calls: deque[HttpCall] = attrs.field(factory=lambda: deque[HttpCall](maxlen=_MOST_CALLS), init=False, repr=False)
     _changed: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -233,12 +238,33 @@ class Cloud:
     # --- sockets
 
     @property
-    def connector(self) -> Connector:
+    def connector(self) -> CloudNetwork:
         """What an app connects with to reach this cloud in memory: `async with app.running(connector=cloud.connector)`.
 
-        Of several clouds it reaches this one alone; `dial_by_host` makes a network of them.
+        It brings the cloud's HTTP along. Of several clouds it reaches this one alone; `dial_by_host` makes a network of
+        them.
         """
-        return CoreWebSocketConnector(dial_by_host(self))
+        return CloudNetwork(CoreWebSocketConnector(dial_by_host(self)), self.http)
+
+    @property
+    def http(self) -> HttpClient:
+        """What an app makes HTTP requests with, for one that is given a connector of its own."""
+        return CloudHttp(self)
+
+    @property
+    def http_log(self) -> tuple[HttpCall, ...]:
+        """What apps called over HTTP, oldest first; the last ten thousand calls."""
+        return tuple(self._calls)
+
+    def note_call(self, call: HttpCall) -> None:
+        """Note a call over HTTP."""
+        self._calls.append(call)
+        self.notify()
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether nobody can connect: it refuses, or does not run."""
+        return self.faults.refuse_connects or not self.agenda.is_running
 
     async def dial(self, url: CloudUrl) -> trio.abc.Stream:
         """Open a connection in memory: a `Dial` for the SDK's connector. TLS is taken for granted.
@@ -246,7 +272,7 @@ class Cloud:
         Raises `ConnectFailedError` while connections are refused or the cloud does not run.
         """
         await trio.lowlevel.checkpoint()
-        if self.faults.refuse_connects or not self.agenda.is_running:
+        if self.is_unreachable:
             raise ConnectFailedError(f"no connection to {url.origin}: connection refused")
         client, near = memory_stream_pair()
         far, server = memory_stream_pair()

@@ -36,6 +36,10 @@ class Quirks:
     """What an app queued during boot and lost stays queued, and suppresses every later clear (P3 1.5)."""
     lazy_lock: bool = True
     """The age of the display lock is not looked at when another app wants to display (P3 1.5)."""
+    dotted_keys_nest: bool = True
+    """A dot in a key of the storage makes an object, which is not found again under that key (P3 9.4)."""
+    silent_permissions: bool = True
+    """A stream that an app may not have is dropped without a word (P1 4.3). Otherwise the cloud tells it."""
     poison: bool = True
     """One language stream that cannot be parsed stops the speech of all the wearer's apps (P2 1.4.3)."""
 
@@ -52,6 +56,12 @@ class Faults:
     """Seconds that a stop takes to be noted after the socket was closed. A start that falls into them is lost."""
     refuse_connects: bool = False
     """New connections are refused at the level of TCP."""
+    http_delay: float = 0.0
+    """Seconds that each answer over HTTP takes. `math.inf`: never."""
+    http_status: int | None = None
+    """Every call over HTTP is answered with this status, and nothing is done."""
+    lose_http_answers: bool = False
+    """What is asked over HTTP is done, but the connection ends before the answer. In memory only."""
     draining: bool = False
     """Upgrades are answered 503, as by a cloud that is shutting down (P1 2.1)."""
 

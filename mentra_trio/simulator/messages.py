@@ -15,7 +15,7 @@ import attrs
 from mentra_trio._wire.codec import JsonObject, dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 SYSTEM_PACKAGE = "com.mentra.os"
 """Package under which the system itself displays."""
@@ -299,6 +299,53 @@ def data_stream(*, session_id: str, stream: str, data: JsonObject, timestamp: st
 def unknown_path(path: str, timestamp: str) -> str:
     """Body of the 404 for a path that is no WebSocket."""
     return dumps({"error": "Not found", "path": path, "timestamp": timestamp})
+
+
+def permission_error(stream: str, permission: str, timestamp: str) -> JsonObject:
+    """`permission_error`, which only other clouds than today's send (P1 4.3)."""
+    detail = {"stream": stream, "requiredPermission": permission, "message": f"{permission} permission is required"}
+    return {
+        "type": "permission_error",
+        "message": "Some subscriptions were rejected",
+        "details": [detail],
+        "timestamp": timestamp,
+    }
+
+
+# --- answers over HTTP
+
+
+@attrs.frozen
+class Reply:
+    """An answer with JSON."""
+
+    status: int
+    text: str = attrs.field(repr=False)
+
+
+def reply(status: int, /, **fields: object) -> Reply:
+    """Make an answer of a JSON object."""
+    return Reply(status, dumps(fields))
+
+
+_CONSOLE_ORDER = (
+    "MICROPHONE",
+    "CAMERA",
+    "LOCATION",
+    "BACKGROUND_LOCATION",
+    "CALENDAR",
+    "READ_NOTIFICATIONS",
+    "POST_NOTIFICATIONS",
+    "NOTIFICATIONS",
+    "ALL",
+)
+
+
+def permissions(package_name: str, names: Collection[str], make_id: Callable[[], str]) -> Reply:
+    """What the console lists for an app (P2 9.6)."""
+    listed = [*(name for name in _CONSOLE_ORDER if name in names), *sorted(set(names) - set(_CONSOLE_ORDER))]
+    entries = [{"_id": make_id(), "type": name, "description": f"{name} access"} for name in listed]
+    return reply(200, success=True, packageName=package_name, permissions=entries)
 
 
 # --- webhooks

@@ -11,6 +11,7 @@ which of its connections an ASGI request came over by the port that it used itse
 from __future__ import annotations
 
 import logging
+import math
 import socket
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from mentra_trio.errors import ConfigError, TransportClosedError
 
 from .connection import Refusal
 from .forwarder import Line
+from .rest import respond
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("mentra_trio.simulator")
 _LOOPBACK = "127.0.0.1"
+_MOST_BODY = 16 * 2**20
+"""Bytes of a request that are read."""
 _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 """`SO_LINGER` on, for no time: closing resets the connection."""
 
@@ -105,13 +109,28 @@ class _Face:
             case "websocket":
                 await self._serve_socket(scope, receive, send)
             case "http":
-                is_health = scope["path"] == "/health"
-                body = b'{"status":"ok"}' if is_health else b'{"error":"Not found"}'
-                headers = [(b"content-type", b"application/json")]
-                await send({"type": "http.response.start", "status": 200 if is_health else 404, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
+                await self._answer(scope, receive, send)
             case _:
                 await _live(receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = bytearray()
+        while len(body) <= _MOST_BODY:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        delay = self._cloud.faults.http_delay
+        await (trio.sleep_forever() if delay == math.inf else trio.sleep(delay))
+        path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        target = f"{path}?{query}" if query else path
+        answer = respond(self._cloud, scope["method"], target, headers, bytes(body))
+        sent = [(name.encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()]
+        await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+        await send({"type": "http.response.body", "body": answer.body})
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect

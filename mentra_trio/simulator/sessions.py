@@ -23,6 +23,7 @@ from .subscriptions import (
     is_poison,
     language_stream,
     read_entries,
+    required_permission,
 )
 from .translation import Translators
 
@@ -272,6 +273,8 @@ class UserSession:
         app = self.apps.get(message.package_name)
         if app is not None:
             dropped = app.subscribe(entries)
+            if not self.cloud.quirks.silent_permissions:
+                self._tell_refusals(app, dropped)
             self._report_subscriptions(app.package_name, entries.names, dropped)
         is_synced = self.subscriptions_changed()
         if app is not None and is_synced:
@@ -287,6 +290,13 @@ class UserSession:
                 self.cloud.report(package_name, "P1 4.1", f"it subscribed to {name!r}, which bypasses permissions")
         for name in dropped:
             self.cloud.report(package_name, "P1 4.3", f"it subscribed to {name!r} without the permission for it")
+
+    def _tell_refusals(self, app: AppSession, dropped: tuple[str, ...]) -> None:
+        """Tell what was dropped, as other clouds than today's do (P1 4.3)."""
+        for name in dropped:
+            permission = required_permission(name)
+            if app.connection is not None and permission is not None:
+                app.connection.send(messages.permission_error(name, permission, self.cloud.timestamp()))
 
     def subscriptions_changed(self) -> bool:
         """Bring speech, location and microphone in line with what apps want now; `False` when poisoned."""

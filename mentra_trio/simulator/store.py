@@ -9,6 +9,7 @@ import attrs
 from mentra_trio._wire.codec import JsonObject
 
 from .apps import InstalledApp
+from .storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,10 +59,16 @@ class Store:
     apps: dict[str, InstalledApp] = attrs.field(factory=dict[str, InstalledApp], init=False)
     """Registered apps by package."""
     _users: dict[str, StoredUser] = attrs.field(factory=dict[str, StoredUser], init=False)
+    _storages: dict[tuple[str, str], Storage] = attrs.field(factory=dict[tuple[str, str], Storage], init=False)
+    """By wearer in lower case, and package."""
 
     def install(self, app: InstalledApp) -> None:
         """Register an app, or register it anew."""
         self.apps[app.package_name] = app
+
+    def storage(self, user_id: str, package_name: str) -> Storage:
+        """Look up what an app stored for a wearer. Nobody checks that there is one (P3 9.3)."""
+        return self._storages.setdefault((user_id.lower(), package_name), Storage(nests_dots=True))
 
     def user(self, user_id: str, *, model: str | None = None) -> StoredUser:
         """Look a wearer up; make one that is new, with these glasses."""

@@ -73,16 +73,16 @@ class User:
     """What the wearer sees."""
     _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
     _phone: Phone | None = attrs.field(default=None, init=False, repr=False)
-    _unheard: str = attrs.field(default="", init=False, repr=False)
     _device: dict[str, object] = attrs.field(factory=dict[str, object], init=False, repr=False)
     """What the phone knows about the glasses, under the names of the wire."""
+    _unheard: str = attrs.field(default="", init=False, repr=False)
     """That nobody heard what was said last, and why."""
 
     def __attrs_post_init__(self) -> None:
         self.glasses = Glasses(self.stored.model or SIMULATED_GLASSES, lambda: self._unheard or absence(self._home()))
-
         if self.stored.model == SIMULATED_GLASSES:
             self._device.update(USUAL_STATE)
+
     @property
     def user_id(self) -> str:
         """E-mail address in lower case."""
@@ -269,6 +269,21 @@ class User:
             raise LookupError(msg)
         return app.connection
 
+    # --- what apps stored
+
+    def stored_values(self, package_name: str) -> Mapping[str, str]:
+        """What an app has stored for the wearer, under the keys of the wire (P3 9)."""
+        return self._cloud.store.storage(self.user_id, package_name).texts()
+
+    def store_value(self, package_name: str, key: str, value: str) -> None:
+        """Store a value as another instance of the app would, under the key of the wire.
+
+        Raises `ValueError` for what the cloud does not take.
+        """
+        reply = self._cloud.store.storage(self.user_id, package_name).write(key, value)
+        if reply.status != 200:
+            raise ValueError(f"the cloud answers {reply.status}: {reply.text}")
+
     # --- speech and sound
 
     async def say(
@@ -355,6 +370,8 @@ class User:
         """Tell the cloud about the glasses, as it is. Returns `False` after too many posts in one second (P2 1.7)."""
         is_taken = self._session().device_posted(dict(state))
         model = state.get("modelName")
+        if is_taken:
+            self._device.update(state)
         if is_taken and isinstance(model, str):
             self.glasses.model = model
         return is_taken
@@ -372,8 +389,6 @@ class User:
             self._cloud.agenda.spawn_in_turn(
                 (self.user_id, package_name),
                 lambda: self._cloud.post(installed, "/settings", body, limit=_SETTINGS_LIMIT),
-        if is_taken:
-            self._device.update(state)
             )
 
     def change_system_settings(self, **values: object) -> None:
@@ -413,7 +428,7 @@ def _excerpt(text: str) -> str:
 
 _DEVICE_STATES = sorted(wire_name(DeviceState, field.name) for field in attrs.fields(DeviceState))
 """Names of what glasses have on the wire (P2 6.3)."""
-_SETTINGS_LIMIT = 30.0
-"""Seconds after which a call to an app's `/settings` is given up. The cloud has no limit; jobs here have to end."""
 _LONGEST_EXCERPT = 40
 """Characters of what was said that an error repeats."""
+_SETTINGS_LIMIT = 30.0
+"""Seconds after which a call to an app's `/settings` is given up. The cloud has no limit; jobs here have to end."""

@@ -119,7 +119,7 @@ async def test_a_change_reads_no_other_stream(autojump_clock: MockClock) -> None
             stack.callback(stream.close)
         assert len(await told(link.socket)) == 101
 
-        assert reads == 200  # when it opens, and for the list
+        assert reads == 300  # for what it needs, when it opens, and for the list
 
 
 async def test_streams_without_a_subscription_change_nothing(autojump_clock: MockClock) -> None:
