@@ -438,7 +438,9 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
                 "The socket ends without a close frame, as when a network fails, and new connections are refused for "
                 "SECONDS. Returns when the app is back and has told what it listens to. The real cloud waits 5 "
                 "seconds for the app; after that it starts the app again by webhook, and gives up 6 seconds later. "
-                "So does this one: the app is stopped then, connections are accepted again, and the drop has failed."
+                "So does this one: that ends the app's session, connections are accepted again, and the drop has "
+                "failed. The app may come back by itself a few seconds later, because the webhook is tried twice; that "
+                "is a new run, which is told."
             ),
             read=_read_drop,
         ),

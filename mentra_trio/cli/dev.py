@@ -189,6 +189,7 @@ async def _play(player: Player, console: Console, act: Act) -> int:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch_glasses, player, console)
         nursery.start_soon(_watch_status, player, console)
+        nursery.start_soon(_watch_runs, player, console)
         code = await act.play(player, console)
         nursery.cancel_scope.cancel(reason="the act is over")
     return code
@@ -205,6 +206,11 @@ async def _watch_status(player: Player, console: Console) -> None:
         status = player.status
         console.refresh()
         await player.wait_status(status)
+
+
+async def _watch_runs(player: Player, console: Console) -> None:
+    while True:
+        console.tell(await player.wait_new_run())
 
 
 @contextmanager

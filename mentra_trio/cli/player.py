@@ -14,6 +14,7 @@ import trio
 
 from mentra_trio.models.session import HandlerCrash
 from mentra_trio.server import MiniAppServer
+from mentra_trio.session import MentraSession
 from mentra_trio.simulator import AppState, Cloud, ExpectationError, Stage, User
 from mentra_trio.simulator.glasses import unmet
 
@@ -90,6 +91,10 @@ class Player:
     """Each time that a handler raised."""
     _given_up: HandlerCrash | None = attrs.field(default=None, init=False)
     """The crash that ended the app; `None` once it was started again."""
+    _run: MentraSession | None = attrs.field(default=None, init=False)
+    """The run of the app that is known."""
+    _is_run_asked_for: bool = attrs.field(default=False, init=False)
+    """Whether the next run is one that a command started."""
 
     @property
     def glasses(self) -> Glasses:
@@ -155,6 +160,24 @@ class Player:
     async def wait_status(self, known: str) -> None:
         """Wait until `status` is another. Cancelling loses nothing."""
         await self._cloud.wait_until(lambda: self.status != known)
+
+    async def wait_new_run(self) -> str:
+        """Wait until the app runs anew although no command started it; return what there is to tell.
+
+        The cloud does that: its second webhook may get through after it gave a start up, and an app that is refused
+        makes it start the app (P1 1.3, 2.10). Cancelling loses nothing.
+        """
+        while True:
+            await self._cloud.wait_until(lambda: self._current_run not in {None, self._run})
+            self._run = self._current_run
+            if not self._is_run_asked_for:
+                return "the cloud has started the app again: a new run, with a handler that begins anew"
+            self._is_run_asked_for = False
+
+    @property
+    def _current_run(self) -> MentraSession | None:
+        """The session that the app has by now; it has one when its subscriptions arrive, which wakes who waits."""
+        return self._app.session_for(self._user.user_id)
 
     async def play(self, command: Action) -> str:  # noqa: PLR0912 - one branch for each command
         """Do it, return when it has taken effect, with what there is to tell; empty when that is nothing.
@@ -286,8 +309,9 @@ class Player:
             # Else the start that has to follow fails too, for as long as connects are refused.
             self._cloud.refuse_connects(0)
             raise CommandFailedError(
-                "the app did not come back in time: the cloud started it again after 5 s without it, gave up 6 s "
-                "later and stopped it; connections are accepted again, and 'start' starts it at once"
+                "the app did not come back in time: the cloud started it again after 5 s without it, and gave up 6 s "
+                "later, which ended its session; connections are accepted again, so a new run begins in a few seconds, "
+                "or at once with 'start'"
                 if self._given_up is None
                 else self._remedy
             )
@@ -302,8 +326,10 @@ class Player:
         if self._state is AppState.RUNNING:
             return "the app runs already"
         self._given_up = None
+        self._is_run_asked_for = True
         result = await self._user.start(self.package_name)
         if not result.succeeded:
+            self._is_run_asked_for = False
             stage = result.failed_at or Stage.UNKNOWN_APP
             why = _START_FAULTS.get(stage, f"the cloud says {stage.value}")
             raise CommandFailedError(f"the app did not start: {why}")

@@ -204,8 +204,10 @@ async def test_after_a_failed_drop_each_command_tells_the_truth_and_start_helps_
     async with open_stage(echo.app) as stage:
         await play(stage.player, "start", "say before")
 
-        assert "and stopped it; connections are accepted again, and 'start' starts it at once" in await fail(
-            stage.player, "drop 20"
+        assert await fail(stage.player, "drop 20") == (
+            "the app did not come back in time: the cloud started it again after 5 s without it, and gave up 6 s "
+            "later, which ended its session; connections are accepted again, so a new run begins in a few seconds, or "
+            "at once with 'start'"
         )
         assert stage.player.link == "stopped"
         assert await fail(stage.player, "say into the void") == "the app does not run; 'start' starts it"
@@ -237,6 +239,31 @@ async def test_a_start_helps_at_any_time_after_a_failed_drop(autojump_clock: Moc
         for line in ("drop 2", "say once more", "stop"):
             await play(stage.player, line)
         assert echo.heard == ["after", "once more"]
+
+
+async def test_a_run_that_nobody_asked_for_is_told(autojump_clock: MockClock) -> None:
+    """The cloud starts an app again that it has given up; its handler begins anew."""
+    echo = Echo()
+    news: list[str] = []
+    async with open_stage(echo.app) as stage, trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            while True:
+                news.append(await stage.player.wait_new_run())
+
+        nursery.start_soon(watch)
+        await play(stage.player, "start", "say one", "drop 2", "say two", "stop", "start", "say three")
+        assert news == []
+        await fail(stage.player, "drop 20")
+        await play(stage.player, "wait 10")
+
+        assert news == ["the cloud has started the app again: a new run, with a handler that begins anew"]
+        assert stage.player.link == "connected"
+        assert echo.runs == 3
+        assert await play(stage.player, "start") == "the app runs already"
+        await play(stage.player, "stop", "start", "say four")
+        assert len(news) == 1
+        nursery.cancel_scope.cancel()
 
 
 @attrs.define(eq=False)
