@@ -16,6 +16,7 @@ _LANE = "display"
 _SHORTEST = 0.001
 _LONGEST = 365 * 86_400.0
 """Seconds of a duration; a number beyond a year is a mistake."""
+_MOST_SPELLED = 10**20
 
 
 @attrs.define(eq=False)
@@ -49,9 +50,12 @@ class DisplayManager:
         """Show text, or lines of text, as `show_text_wall` does."""
         await self.show_text_wall(_joined(text), duration=duration)
 
-    async def show_double_text_wall(self, top: str, bottom: str, *, duration: float | None = None) -> None:
-        """Show two columns of text: `top` on the left, `bottom` on the right, whatever the names say (P3 1.2)."""
-        await self._show(DoubleTextWall(top_text=_text("top", top), bottom_text=_text("bottom", bottom)), duration)
+    async def show_double_text_wall(self, left: str, right: str, *, duration: float | None = None) -> None:
+        """Show two columns of text.
+
+        The wire calls them the top and the bottom text; glasses draw them side by side (P3 1.2).
+        """
+        await self._show(DoubleTextWall(top_text=_text("left", left), bottom_text=_text("right", right)), duration)
 
     async def show_reference_card(self, title: str, text: str, *, duration: float | None = None) -> None:
         """Show a line of title and a text below."""
@@ -73,7 +77,7 @@ class DisplayManager:
         _check_number("duration", duration)
         # The wire has whole milliseconds, of which 0 means for ever (P3 1.2).
         if duration is not None and not _SHORTEST <= duration <= _LONGEST:
-            msg = f"duration must be {_SHORTEST:g} to {_LONGEST:g} seconds, or None to leave it on"
+            msg = f"duration is {_excerpt(duration)}; pass 0.001 s to a year in seconds, or None to leave it on"
             raise ValueError(msg)
         await trio.lowlevel.checkpoint()
         self._link.post(_LANE, DisplayEvent(layout=layout, view="main", duration=duration), lifetime=duration)
@@ -87,6 +91,12 @@ def _joined(value: object) -> str:
         msg = f"text is {type(value).__name__}, not text or a list of lines; write str(...) around it"
         raise TypeError(msg)
     return "\n".join(_text("each line", line) for line in cast("Sequence[object]", value))
+
+
+def _excerpt(number: object) -> str:
+    # Python refuses to spell whole numbers of thousands of digits.
+    is_long = isinstance(number, int) and abs(number) > _MOST_SPELLED
+    return "a number of many digits" if is_long else repr(number)
 
 
 def _check_number(name: str, value: object) -> None:

@@ -94,12 +94,25 @@ async def test_a_duration_is_sent_in_milliseconds(
 async def test_a_duration_that_is_none_is_refused(autojump_clock: MockClock, method: str, duration: float) -> None:
     """0 on the wire means for ever, and so would what rounds to it."""
     async with connected() as link:
-        with pytest.raises(ValueError, match="duration"):
+        with pytest.raises(ValueError, match=r"^duration is .{1,40}; pass 0\.001 s to a year in seconds, or None"):
             await call(link, method, *METHODS[method], duration=duration)
         await wait_all_tasks_blocked()
 
         assert link.socket.unread() == []
         assert link.session.link_state.value is LinkState.CONNECTED
+
+
+async def test_the_duration_that_was_passed_is_told(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError, match=r"^duration is -3; "):
+            await link.session.display.show_text_wall("Hi", duration=-3)
+
+
+async def test_columns_can_be_given_by_the_names_of_their_places(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await link.session.display.show_double_text_wall(right="b", left="a")
+
+        assert await link.socket.shown() == {"layoutType": "double_text_wall", "topText": "a", "bottomText": "b"}
 
 
 @pytest.mark.parametrize("duration", ["5", [5], object()])
