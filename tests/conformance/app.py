@@ -219,7 +219,7 @@ def describe(value: object) -> object:
 
 _BY_KEY = ("session.settings_data", "session.on_settings", "session.on_connected")
 """What gives settings by key: the names are the app author's."""
-_WITH_MORE = ("transcription.", "translation.", "device.", "mic.on_", "on_stop")
+_WITH_MORE = ("camera.", "transcription.", "translation.", "device.", "mic.on_", "on_stop")
 """What gives values of this SDK's own classes, which hold more than was recorded, such as the time of reception."""
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 import attrs
 import trio
+
+from .marks import bytes_of
+
+if TYPE_CHECKING:
+    from .recordings import Json
 
 Message = MutableMapping[str, Any]
 Application = Callable[
@@ -83,3 +88,19 @@ async def call(application: Application, *, method: str, target: str, headers: d
         body=b"".join(parts),
         at=trio.current_time(),
     )
+
+
+def multipart(form: Json) -> tuple[str, bytes]:
+    """Encode the fields and files of a recorded form; give its type and its bytes."""
+    boundary = "----recorded-form"
+    body = b""
+    for name, value in form.items():
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'
+        if isinstance(value, dict):
+            file = cast("Json", cast("Json", value)["file"])
+            head += f'; filename="{file["filename"]}"\r\nContent-Type: {file["content_type"]}'
+            data = bytes_of(file["content"])
+        else:
+            data = str(value).encode()
+        body += head.encode() + b"\r\n\r\n" + data + b"\r\n"
+    return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()

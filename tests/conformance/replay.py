@@ -20,7 +20,7 @@ from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.models import LinkState, StopReason
 
 from .app import ON_STOP, App, SessionKey, UnmappedCallError, comparable, describe_stop, session_key, stop_queue
-from .asgi import Answer, call
+from .asgi import Answer, call, multipart
 from .calls import perform
 from .cloud import Accept, FakeCloud, Fate, Frame, Hang, Refuse, Socket, Unreachable, read_text
 from .marks import Comparison, bytes_of, is_binary
@@ -148,12 +148,13 @@ class _Replay:
     # The app server
 
     async def _create(self, item: Item) -> MiniAppServer:
-        identity = cast("dict[str, str]", item.kwargs)
-        if more := set(identity) - {"package_name", "api_key"}:
+        identity = item.kwargs
+        if more := set(identity) - {"package_name", "api_key", "health_check"}:
             raise UnmappedCallError(f"the server's options {sorted(more)} have no counterpart in the tables")
         server = MiniAppServer(
-            identity.get("package_name"),
-            identity.get("api_key"),
+            cast("str | None", identity.get("package_name")),
+            cast("str | None", identity.get("api_key")),
+            health_check=identity.get("health_check") is not False,
             dev=True,
             connector=CoreWebSocketConnector(self.cloud.dial),
             offload=run_inline,
@@ -234,16 +235,20 @@ class _Replay:
         if self.app.server is None:
             raise UnmappedCallError("a request before there is a server")
         request = cast("Json", item.message)
-        body = request.get("raw")
-        if body is None and "body" in request:
-            body = json.dumps(self.comparison.known(request["body"]))
+        headers = dict(cast("dict[str, str]", request.get("headers", {})))
+        if "form" in request:
+            headers["content-type"], body = multipart(cast("Json", self.comparison.known(request["form"])))
+        elif "raw" in request:
+            body = cast("str", request["raw"]).encode()
+        else:
+            body = json.dumps(self.comparison.known(request["body"])).encode() if "body" in request else b""
         method = cast("str", request["method"])
         answer = await call(
             self.app.server.asgi,
             method=method,
             target=cast("str", request["path"]),
-            headers=cast("dict[str, str]", request.get("headers", {})),
-            body=cast("str", body or "").encode(),
+            headers=headers,
+            body=body,
         )
         # A server sends no body in answer to HEAD, whatever the application gives it.
         self._answers[request["http"]] = attrs.evolve(answer, body=b"") if method == "HEAD" else answer
@@ -493,7 +498,7 @@ class _Replay:
 
     def _check_unfinished(self) -> None:
         for number, outcome in self.app.outcomes.items():
-            if (number in self.timeline.unfinished) is outcome.is_done:
+            if (number in self.timeline.unfinished and number not in answered) is outcome.is_done:
                 state = "has returned" if outcome.is_done else "never returned"
                 raise MismatchError(f"call {number} {state}")
 
@@ -517,6 +522,7 @@ def _header_lines(item: Item) -> dict[str, str]:
     lines = cast("list[str]", field(item.message, "header_lines") or [])
     return {name.lower(): text for name, _, text in (line.partition(": ") for line in lines)}
 
+        answered = {item.api for item in self.items if item.dir == "result"}  # by a row, although recorded otherwise
 
 def _fates(items: list[Item]) -> dict[int, Fate]:
     """Find out how each upgrade is answered."""

@@ -118,6 +118,12 @@ def settings_by_key(items: list[Item], item: Item) -> None:
     item.value = {**_defaults(earlier, item.session), **_values(told, "value")}
 
 
+def believes_socket(items: list[Item], item: Item) -> None:
+    """A session has the settings that it was told on its socket."""
+    sources = [other for other in items[: items.index(item)] if _told_settings(other, item)]
+    item.value = field(sources[-1].message, "settings") if sources else []
+
+
 def _told_settings(item: Item, beside: Item) -> bool:
     is_update = field(item.message, "type") == "settings_update"
     is_same = (item.session, item.life) == (beside.session, beside.life)
