@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import attrs
 
 from ._flow import EventStream, HubStatistics, Latest, OutboxStatistics, Overflow
-from ._wire.streams import Subscription
+from ._wire.streams import PlainSubscription, Subscription
 from .models.device import Capabilities, DeviceState
+from .models.location import LocationFix
 from .models.permissions import Permissions
 from .models.settings import SystemSettings
 
@@ -53,6 +54,7 @@ class SessionState:
     settings: Latest[Mapping[str, object]]
     system: Latest[SystemSettings]
     zone: Latest[ZoneInfo | None]
+    location: Latest[LocationFix | None]
     permissions: Latest[Permissions]
 
 
@@ -239,3 +241,38 @@ class Link(Protocol):
         All duties run beside each other, within the session's `finish_timeout`, then they are cancelled.
         """
         ...
+
+
+@attrs.define(eq=False)
+class EventSource(Generic[T]):
+    """A kind of event that can be streamed."""
+
+    _link: Link
+    _spec: StreamSpec[T]
+
+    def stream(self) -> EventStream[T]:
+        """Open a stream of these events."""
+        return self._link.subscribe(self._spec)
+
+
+def plain_source(
+    link: Link,
+    name: str,
+    stream: str,
+    *,
+    capacity: int,
+    overflow: Overflow,
+    coalesce_key: Callable[[T], Hashable | None] | None = None,
+) -> EventSource[T]:
+    """Make the source of a stream that is subscribed by its bare name, and arrives under it."""
+    return EventSource(
+        link,
+        StreamSpec(
+            name=name,
+            keys=(stream,),
+            subscriptions=(PlainSubscription(stream),),
+            capacity=capacity,
+            overflow=overflow,
+            coalesce_key=coalesce_key,
+        ),
+    )

@@ -23,14 +23,15 @@ from .managers.camera import CameraManager
 from .managers.device import DeviceManager
 from .managers.display import DisplayManager
 from .managers.led import LedManager
+from .managers.location import LocationManager
 from .managers.mic import MicManager
 from .managers.permissions import PermissionsManager
 from .managers.phone import PhoneManager
 from .managers.raw import RawManager
 from .managers.settings import SettingsManager
+from .managers.speaker import SpeakerManager
 from .managers.storage import StorageManager
 from .managers.time import TimeManager
-from .managers.speaker import SpeakerManager
 from .managers.transcription import TranscriptionManager
 from .managers.translation import TranslationManager
 from .models.session import HandlerCrash, LinkState, StopKind, StopReason
@@ -70,6 +71,8 @@ class MentraSession:
     """The glasses."""
     phone: PhoneManager = attrs.field(init=False)
     """The wearer's phone: notifications and the calendar."""
+    location: LocationManager = attrs.field(init=False)
+    """Where the wearer is."""
     time: TimeManager = attrs.field(init=False)
     """The wearer's time of day."""
     led: LedManager = attrs.field(init=False)
@@ -92,6 +95,7 @@ class MentraSession:
         self.camera = CameraManager(self._runtime)
         self.device = DeviceManager(self._runtime)
         self.phone = PhoneManager(self._runtime)
+        self.location = LocationManager(self._runtime)
         self.time = TimeManager(self._runtime)
         self.led = LedManager(self._runtime)
         self.settings = SettingsManager(self._runtime)

@@ -8,6 +8,7 @@ import attrs
 
 from mentra_trio._wire.streams import (
     AUTO,
+    LocationSubscription,
     StreamName,
     Subscription,
     TranscriptionSubscription,
@@ -18,18 +19,29 @@ from mentra_trio._wire.streams import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from mentra_trio.models.location import LocationAccuracy
+
 SYSTEM_SETTINGS = "augmentos:*"
 """Always subscribed: without it the cloud sends no changes of the system settings, such as the time zone (P1 5.3)."""
 
 
-def wanted_list(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
+_LOCATION = "location_stream"
+
+
+def wanted_list(subscriptions: Iterable[Subscription]) -> tuple[object, ...]:
     """Give the full list for `subscription_update`: no doubles, one string a language with all its streams' hints.
 
-    The order is that of the first stream of each kind (P1 4.2: it decides nothing else).
+    Of the accuracies of positions the highest is wanted (P2 8.2). The order is that of the first stream of each kind
+    (P1 4.2: it decides nothing else).
     """
-    names: dict[str, str] = {}
+    names: dict[str, object] = {}
+    accuracies: list[LocationAccuracy] = []
     hints: dict[str, frozenset[str]] = {}
     for subscription in subscriptions:
+        if isinstance(subscription, LocationSubscription):
+            accuracies.append(subscription.accuracy)
+            names.setdefault(_LOCATION, _LOCATION)
+            continue
         if isinstance(subscription, TranscriptionSubscription):
             language, asked = subscription.language, subscription.hints
             spelled = transcription_name(language, asked)
@@ -47,6 +59,9 @@ def wanted_list(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
         # Two strings of a language would confuse the cloud (P2 3.6, T9): what differs becomes one with all the hints.
         is_alone = names.get(identity, spelled) == spelled
         names[identity] = spelled if is_alone else transcription_name(language, hints[identity])
+    if accuracies:
+        # The object form alone raises the tier; the plain name, where there is one too, would take it back (P1 4.2).
+        names[_LOCATION] = {"stream": _LOCATION, "rate": max(accuracies, key=lambda each: each.rank).value}
     names[SYSTEM_SETTINGS] = SYSTEM_SETTINGS
     return tuple(names.values())
 
@@ -55,6 +70,8 @@ def claimed_name(subscription: Subscription) -> str:
     """Give the name under which a subscription counts as there: that of the language, whatever the hints."""
     if isinstance(subscription, TranscriptionSubscription):
         return transcription_name(subscription.language, frozenset())
+    if isinstance(subscription, LocationSubscription):
+        return _LOCATION
     return subscription.name
 
 

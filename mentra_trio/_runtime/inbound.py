@@ -11,6 +11,7 @@ import trio
 from mentra_trio._flow import Gap, Hub
 from mentra_trio._protocol.recall import Recall
 from mentra_trio._protocol.subscriptions import TranscriptRouter
+from mentra_trio._wire.actions.location import LOCATION_STREAMS
 from mentra_trio._wire.codec import decode
 from mentra_trio._wire.inbound import (
     AppStopped,
@@ -36,6 +37,7 @@ from mentra_trio._wire.permissions import refusals
 from mentra_trio._wire.streams import StreamName, parse_stream
 from mentra_trio.errors import DecodeError
 from mentra_trio.models.audio import AudioChunk
+from mentra_trio.models.location import LocationFix
 from mentra_trio.models.session import RawEvent, RawMessage
 
 from .accounts import Accounts, log
@@ -201,15 +203,19 @@ class Inbound:
         if name is not None and key is None and not is_claimed and self._wants(name.base):
             self.accounts.counters.foreign_transcripts += 1
             return
-        if name is not None and name.base in READABLE and self.hub.has(key):
+        is_open = self.hub.has(key)
+        if name is not None and name.base in READABLE and (is_open or name.base in LOCATION_STREAMS):
             try:
                 payload = read_payload(name.base, event, received_at)
             except DecodeError as error:
                 self.accounts.undecodable(error)
                 return
             self.accounts.faults(event, payload.faults)
-            self.hub.publish(key, self._recall.complete(name.identity, payload.value))
-        elif not is_claimed:
+            value = self._recall.complete(name.identity, payload.value)
+            if isinstance(value, LocationFix):  # kept also where it only answers a request
+                self.state.location.set(value)
+            self.hub.publish(key, value)
+        if not is_open and not is_claimed:
             self.accounts.counters.unclaimed_events += 1
 
     def _key(self, name: StreamName | None) -> str | None:

@@ -301,7 +301,7 @@ class ConnectionLoop:
         if ack.settings is not None:  # else what is known stays, as everything does over a reconnect (D17)
             self.inbound.apply_settings(ack.settings)
         if ack.mentraos_settings is not None:
-            state.system.set(ack.mentraos_settings)
+            self.accounts.faults(ack, state.apply_system(ack.mentraos_settings))
         state.capabilities.set(ack.capabilities)
         if ready.is_fresh and not ready.is_first:
             # The cloud has cleared the display (P3 1.4: it shows a boot screen), so show the newest again.

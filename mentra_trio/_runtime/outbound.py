@@ -48,7 +48,7 @@ class Outbound:
     _pending: PendingCalls[Mapping[str, object]] = attrs.field(init=False)
     _queued: dict[trio.CancelScope, Family] = attrs.field(init=False, factory=dict[trio.CancelScope, Family])
     """Requests that the writer has not taken; cancelling the scope takes one back."""
-    _told: tuple[str, ...] | None = attrs.field(init=False, default=None)
+    _told: tuple[object, ...] | None = attrs.field(init=False, default=None)
     """The list of subscriptions that this socket was sent last; every ack asks for it anew (P1 4.2)."""
 
     def __attrs_post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import attrs
 import trio
@@ -14,12 +15,12 @@ from mentra_trio._protocol.settings import SettingsBook, is_same
 from mentra_trio._wire.codec import next_device_state
 from mentra_trio._wire.zones import zone_named
 from mentra_trio.models.device import Capabilities, DeviceState
+from mentra_trio.models.location import LocationFix
 from mentra_trio.models.permissions import Permissions
 from mentra_trio.models.settings import SettingChange, SystemSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from zoneinfo import ZoneInfo
 
     from mentra_trio._wire.inbound import DeviceStateUpdate, SettingEntry
 
@@ -36,6 +37,10 @@ def _no_zone() -> LatestSource[ZoneInfo | None]:
     return LatestSource(None)
 
 
+def _no_location() -> LatestSource[LocationFix | None]:
+    return LatestSource(None)
+
+
 @attrs.define(eq=False)
 class CloudState:
     """The cells behind `SessionState`."""
@@ -47,6 +52,7 @@ class CloudState:
     settings: LatestSource[Mapping[str, object]] = attrs.field(init=False, factory=_no_settings)
     system: LatestSource[SystemSettings] = attrs.field(init=False, factory=lambda: LatestSource(SystemSettings()))
     zone: LatestSource[ZoneInfo | None] = attrs.field(init=False, factory=_no_zone)
+    location: LatestSource[LocationFix | None] = attrs.field(init=False, factory=_no_location)
     permissions: LatestSource[Permissions] = attrs.field(init=False, factory=lambda: LatestSource(Permissions()))
     _book: SettingsBook = attrs.field(init=False, factory=SettingsBook)
 
@@ -58,6 +64,7 @@ class CloudState:
             settings=self.settings.latest,
             system=self.system.latest,
             zone=self.zone.latest,
+            location=self.location.latest,
             permissions=self.permissions.latest,
         )
 
@@ -89,5 +96,13 @@ class CloudState:
 
     def close(self, error: Callable[[], Exception]) -> None:
         """Keep the values for good: waiting tasks raise ``error()``, iterations end."""
-        for source in (self.device, self.capabilities, self.settings, self.system, self.zone, self.permissions):
+        for source in (
+            self.device,
+            self.capabilities,
+            self.settings,
+            self.system,
+            self.zone,
+            self.location,
+            self.permissions,
+        ):
             source.close(error)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from .codec import JsonObject
-from .payloads import Payload
+from .payload import Payload
 
 NewsReader = Callable[[JsonObject, datetime], Payload]
 """Reads a message's fields, with the time of its reception. Raises `DecodeError`."""

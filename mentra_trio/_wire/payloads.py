@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
@@ -12,7 +12,11 @@ from mentra_trio.errors import DecodeError
 from mentra_trio.models.device import ButtonPress, HeadMove, HeadPosition, PressType
 from mentra_trio.models.speech import Transcript, Translation
 
+from .actions.location import LOCATION_STREAMS
 from .codec import JsonObject, structure
+from .payload import Payload
+from .phone_events import read_battery, read_calendar_event, read_dismissal, read_notification
+from .positions import read_location
 from .streams import AUTO, fold_language, parse_stream
 
 if TYPE_CHECKING:
@@ -66,13 +70,6 @@ class _ButtonPress:
 class _HeadPosition:
     position: HeadPosition
     timestamp: datetime | None = None
-
-
-class Payload(NamedTuple):
-    """A decoded event."""
-
-    value: object
-    faults: tuple[str, ...] = ()
 
 
 def _read_transcript(event: StreamEvent, data: JsonObject, received_at: datetime) -> Payload:
@@ -155,6 +152,11 @@ _READERS: dict[str, Callable[[StreamEvent, JsonObject, datetime], Payload]] = {
     "translation": _read_translation,
     "button_press": _read_button,
     "head_position": _read_head,
+    "phone_notification": read_notification,
+    "phone_notification_dismissed": read_dismissal,
+    "calendar_event": read_calendar_event,
+    "phone_battery_update": read_battery,
+    **dict.fromkeys(LOCATION_STREAMS, read_location),
 }
 
 

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, quote
 
 import attrs
 
+from mentra_trio.models.location import LocationAccuracy
+
 AUTO = "auto"
 """The language name that stands for whichever language is heard."""
 
@@ -190,7 +192,17 @@ class TranscriptionSubscription:
     """ISO 639-1 codes."""
 
 
-Subscription = PlainSubscription | TranscriptionSubscription
+@attrs.frozen
+class LocationSubscription:
+    """Positions, as exact as one stream wants them.
+
+    The plain name `location_stream` asks for nothing of that kind: the phone then tells what others want (P2 8.4).
+    """
+
+    accuracy: LocationAccuracy
+
+
+Subscription = PlainSubscription | TranscriptionSubscription | LocationSubscription
 """One entry of what an app wants to receive."""
 
 

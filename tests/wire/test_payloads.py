@@ -355,7 +355,7 @@ def test_data_that_is_no_object_is_a_decode_error(base: str, data: object) -> No
 
 def test_other_kinds_have_no_typed_value() -> None:
     with pytest.raises(KeyError):
-        read_payload("phone_notification", event("phone_notification", {}), NOW)
+        read_payload("vps_coordinates", event("vps_coordinates", {}), NOW)
 
 
 def test_every_transcript_of_the_real_cloud_is_read_without_a_fault() -> None:

@@ -9,9 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .camera import SetFov, TakePhoto
+from .location import PollLocation
+from .speaker import EndAudioStream, PlayAudio, StartAudioStream, StopAudio
 
 if TYPE_CHECKING:
     from mentra_trio._wire.outbound import Command
 
-ACTION_TYPES: dict[str, type[Command]] = {cls.TYPE: cls for cls in (TakePhoto, SetFov)}
+ACTION_TYPES: dict[str, type[Command]] = {
+    cls.TYPE: cls for cls in (TakePhoto, SetFov, PollLocation, PlayAudio, StopAudio, StartAudioStream, EndAudioStream)
+}
 """Which class reads which `type`, for the side that receives commands."""

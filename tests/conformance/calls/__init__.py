@@ -12,10 +12,34 @@ from tests.conformance.app import App, Outcome, UnmappedCallError
 from tests.conformance.recordings import as_object
 from tests.conformance.timeline import Item
 
-from . import device, display, mic, session, transcription, translation
+from . import (
+    camera,
+    clock,
+    device,
+    display,
+    led,
+    mic,
+    permissions,
+    session,
+    storage,
+    transcription,
+    translation,
+)
 from .tables import Call, Registration
 
-_TABLES = (session.TABLE, transcription.TABLE, translation.TABLE, display.TABLE, device.TABLE, mic.TABLE)
+_TABLES = (
+    camera.TABLE,
+    session.TABLE,
+    transcription.TABLE,
+    translation.TABLE,
+    clock.TABLE,
+    display.TABLE,
+    device.TABLE,
+    mic.TABLE,
+    led.TABLE,
+    storage.TABLE,
+    permissions.TABLE,
+)
 _CALLS = {name: call for table in _TABLES for name, call in table.calls.items()}
 _REGISTRATIONS = {name: register for table in _TABLES for name, register in table.registrations.items()}
 _PROPERTIES = {name: read for table in _TABLES for name, read in table.properties.items()}
@@ -41,6 +65,7 @@ async def perform(app: App, recorded: Item) -> None:
         raise UnmappedCallError(f"the call {method} has no counterpart in the tables")
     elif item.is_async:
         app.nursery.start_soon(_call, app, _CALLS[method], item, outcome)
+        await trio.lowlevel.checkpoint()  # calls begin in the order in which they were made
     else:
         await _call(app, _CALLS[method], item, outcome)
 
@@ -65,8 +90,11 @@ async def _call(app: App, call: Call, item: Item, outcome: Outcome) -> None:
 
 def argument(recorded: object) -> object:
     """Make an argument of what was recorded for it."""
-    repeated = (as_object(recorded) or {}).get("$repeat")
-    if repeated is None:
+    table = as_object(recorded)
+    if table is None:
         return recorded
+    repeated = table.get("$repeat")
+    if repeated is None:
+        return {name: argument(value) for name, value in table.items()}
     text, count = cast("tuple[str, int]", repeated)
     return text * count

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from .camera import acked_sessions, one_photo_at_a_time, refuses_photo, takes_upload
+from .clock import known_zone, told_zone
+from .commands import checks_light, light_waits_for_link, list_first, queued_after_ack
 from .common import Rewrite, drop, renumber
 from .links import (
     backoff,
@@ -26,6 +29,18 @@ from .links import (
     without_ids,
 )
 from .output import after_ack, newest_of_burst, raw_message, refuses_what_is_no_text, shows_again, waits_for_link
+from .rest import (
+    escaped_key,
+    failed_deletion,
+    kept_for_flush,
+    one_question,
+    own_keys,
+    refuses_call,
+    tells_refusals,
+    texts_only,
+    unread_storage,
+    written_before_end,
+)
 from .speech import (
     canonical_names,
     configured_hints,
@@ -36,6 +51,7 @@ from .speech import (
     typed_transcript,
 )
 from .state import (
+    believes_socket,
     capabilities,
     deliver_to_all,
     only_changes,
@@ -52,8 +68,10 @@ __all__ = ["REWRITES", "drop", "renumber"]
 REWRITES: dict[str, Rewrite] = {
     rewrite.__name__: rewrite
     for rewrite in (
+        acked_sessions,
         after_ack,
         backoff,
+        believes_socket,
         canonical_names,
         capabilities,
         closed_first,
@@ -64,6 +82,10 @@ REWRITES: dict[str, Rewrite] = {
         counts,
         counts_streams,
         deliver_to_all,
+        checks_light,
+        light_waits_for_link,
+        list_first,
+        queued_after_ack,
         deliver_transcript,
         deliver_translation,
         drops_unusable,
@@ -72,14 +94,17 @@ REWRITES: dict[str, Rewrite] = {
         reads_close,
         refused_upgrade,
         keeps_trying,
+        known_zone,
         newest_of_burst,
         once,
+        one_photo_at_a_time,
         only_changes,
         only_told,
         other_package,
         raw_message,
         reconnects,
         refuses_pair,
+        refuses_photo,
         refuses_unparseable,
         refuses_what_is_no_text,
         renamed,
@@ -87,9 +112,11 @@ REWRITES: dict[str, Rewrite] = {
         settings_by_key,
         shows_again,
         system_defaults,
+        takes_upload,
         tells_connected,
         tells_end,
         tells_undecodable,
+        told_zone,
         typed_transcript,
         typed_translation,
         unanswered,
@@ -97,6 +124,16 @@ REWRITES: dict[str, Rewrite] = {
         waits_for_link,
         without_code,
         without_ids,
+        escaped_key,
+        failed_deletion,
+        kept_for_flush,
+        one_question,
+        own_keys,
+        refuses_call,
+        tells_refusals,
+        texts_only,
+        unread_storage,
+        written_before_end,
     )
 }
 """By name."""
