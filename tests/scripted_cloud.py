@@ -278,7 +278,7 @@ class CloudSocket:
         try:
             while True:
                 for frame in await self._transport.receive():
-                    message: Json = json.loads(frame)
+                    message: Json = json.loads(frame) if isinstance(frame, str) else {"type": "binary", "frame": frame}
                     self.received.append((trio.current_time(), message))
                     if message["type"] != "ping":
                         self._inbox.send_nowait(message)

@@ -159,8 +159,8 @@ class SpeakerStream:
             if self._encoder is None:
                 await self._send(data)
             elif data:
-                self._note_pcm(self._encoder.seconds_of(data))
                 await self._send(await self._link.offload(partial(self._encoder.encode, data)))
+                self._note_pcm(self._encoder.seconds_of(data))
 
     async def end(self) -> None:
         """Send what is still held back, and end the stream. The phone plays what it has. Doing it again is harmless.
@@ -259,6 +259,7 @@ class SpeakerStream:
         finally:
             if not has_begun:
                 self._end_relay()
+                self._relay = None
         return relay
 
     async def _follow(self, relay: _Relay) -> None:  # noqa: ASYNC910 - a task, nobody awaits it
@@ -295,10 +296,9 @@ class SpeakerStream:
             while True:
                 relay = await self._ready_relay()
                 await self._link.send(AudioFrame(stream_id=relay.stream_id, data=piece), until_taken=True)
-                # The link may have been down meanwhile, for longer than the cloud waits.
-                is_lost = relay.is_stale(self._link.base_url)
-                relay.fed_at = trio.current_time()
-                if not is_lost:
+                # The link may have been down meanwhile, for longer than the cloud waits: then nobody heard this piece.
+                if not relay.is_stale(self._link.base_url):
+                    relay.fed_at = trio.current_time()
                     break
 
     async def _ready_relay(self) -> _Relay:  # noqa: ASYNC910 - the send that follows checkpoints
@@ -327,12 +327,12 @@ class SpeakerStream:
         while True:
             await self._fed.wait()
             await trio.sleep_until(self._heard_until + _PAUSE)
-            if trio.current_time() < self._heard_until + _PAUSE:
-                continue  # there was more meanwhile
-            self._fed = trio.Event()
-            # The next write raises what goes wrong.
-            with contextlib.suppress(MentraError, trio.ClosedResourceError):
-                async with self._writing:
+            async with self._writing:
+                if trio.current_time() < self._heard_until + _PAUSE:
+                    continue  # there was more meanwhile
+                self._fed = trio.Event()
+                # The next write raises what goes wrong.
+                with contextlib.suppress(MentraError, trio.ClosedResourceError):
                     await self._flush()
 
 
