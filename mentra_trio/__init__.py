@@ -20,6 +20,7 @@ from .config import RestartPolicy as RestartPolicy
 from .config import SessionConfig as SessionConfig
 from .errors import CloudRefusedError as CloudRefusedError
 from .errors import ConfigError as ConfigError
+from .errors import LedError as LedError
 from .errors import LinkDownError as LinkDownError
 from .errors import MentraError as MentraError
 from .errors import PlaybackError as PlaybackError
@@ -58,6 +59,7 @@ from .models import Translation as Translation
     "Gap",
     "HeadMove",
     "Latest",
+    "LedError",
     "LinkDownError",
     "LinkState",
     "MentraError",

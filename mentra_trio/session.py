@@ -24,6 +24,7 @@ from .managers.device import DeviceManager
 from .managers.display import DisplayManager
 from .managers.led import LedManager
 from .managers.location import LocationManager
+from .managers.led import LedManager
 from .managers.mic import MicManager
 from .managers.permissions import PermissionsManager
 from .managers.phone import PhoneManager
@@ -77,6 +78,8 @@ class MentraSession:
     """The wearer's time of day."""
     led: LedManager = attrs.field(init=False)
     """The light that the wearer sees."""
+    led: LedManager = attrs.field(init=False)
+    """The light that the wearer sees."""
     settings: SettingsManager = attrs.field(init=False)
     """The app's and the system's settings."""
     storage: StorageManager = attrs.field(init=False)
@@ -97,6 +100,7 @@ class MentraSession:
         self.phone = PhoneManager(self._runtime)
         self.location = LocationManager(self._runtime)
         self.time = TimeManager(self._runtime)
+        self.led = LedManager(self._runtime)
         self.led = LedManager(self._runtime)
         self.settings = SettingsManager(self._runtime)
         self.storage = StorageManager(self._runtime)

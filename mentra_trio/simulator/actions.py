@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from .lights import control_light
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,5 +17,5 @@ if TYPE_CHECKING:
 Action: TypeAlias = "Callable[[AppConnection, UserSession, JsonObject], None]"
 """Does what one message of an app asks for, at once; what takes time is a job of the cloud's agenda."""
 
-ACTIONS: dict[str, Action] = {}
+ACTIONS: dict[str, Action] = {"rgb_led_control": control_light}
 """Which action handles which `type`."""

@@ -10,6 +10,7 @@ import trio
 
 from .cells import cells, wrap
 from .hardware import SIMULATED_GLASSES, capabilities
+from .lights import LightSignal
 from .messages import SYSTEM_PACKAGE
 from .waiting import EXPECT_SECONDS, WAIT_SECONDS, ExpectationError
 
@@ -83,6 +84,8 @@ class Glasses:
     """Which model: it decides how many lines fit."""
     _explain: Callable[[], str] = lambda: ""
     """What may be the reason when something that is expected is not shown."""
+    lights: list[LightSignal] = attrs.field(factory=list[LightSignal], init=False)
+    """Everything that the light was told to do, oldest first."""
     _screens: list[Screen] = attrs.field(factory=lambda: [Screen()], init=False)
     _dashboard: tuple[str, ...] = attrs.field(default=(), init=False)
     _changed: trio.Event = attrs.field(factory=trio.Event, init=False)
@@ -101,6 +104,11 @@ class Glasses:
     def dashboard(self) -> tuple[str, ...]:
         """The lines that the wearer sees when looking up; only the system draws there."""
         return self._dashboard
+
+    @property
+    def light(self) -> str | None:
+        """The colour that the light has at this moment; `None` while it is dark."""
+        return self.lights[-1].color_at(trio.current_time()) if self.lights else None
 
     @property
     def history(self) -> tuple[Screen, ...]:

@@ -410,6 +410,15 @@ def app_state_change(user_id: str, timestamp: str) -> JsonObject:
     return {"type": "app_state_change", "sessionId": user_id, "timestamp": timestamp}
 
 
+_LIGHT_FIELDS = ("requestId", "packageName", "action", "color", "ontime", "offtime", "count")
+
+
+def light(user_id: str, request: JsonObject, timestamp: str) -> JsonObject:
+    """`rgb_led_control`, which is passed on without a look (P3 8.3)."""
+    told = {name: request[name] for name in _LIGHT_FIELDS if name in request}
+    return {"type": "rgb_led_control", "sessionId": user_id, **told, "timestamp": timestamp}
+
+
 def location_tier(tier: str, timestamp: str) -> JsonObject:
     """`set_location_tier` (P2 8.2)."""
     return {"type": "set_location_tier", "tier": tier, "timestamp": timestamp}

@@ -17,6 +17,7 @@ from . import messages
 from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
 from .hardware import SIMULATED_GLASSES, USUAL_STATE
+from .reactions import REACTIONS
 from .speech import phrases, words_of
 from .waiting import WAIT_SECONDS, absence, deafness, hopelessness, wait_or_tell, whereabouts
 
@@ -50,12 +51,14 @@ class Phone:
 
     _glasses: Glasses
     _log: deque[PhoneMessage]
+    _react: Callable[[JsonObject], None]
 
     def receive(self, message: JsonObject) -> None:
         """Take a message of the cloud."""
         self._log.append(PhoneMessage(at=trio.current_time(), fields=message))
         if message.get("type") == "display_event":
             self._glasses.draw(message)
+        self._react(message)
 
     def pinged(self) -> None:
         """Take a ping frame."""
@@ -71,6 +74,8 @@ class User:
     """What the database holds about the wearer."""
     glasses: Glasses = attrs.field(init=False, repr=False)
     """What the wearer sees."""
+    acts_by_itself: bool = attrs.field(default=True, init=False)
+    """Whether the phone does and answers what apps ask of it. Turn it off to play it by hand, with `phone_message`."""
     _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
     _phone: Phone | None = attrs.field(default=None, init=False, repr=False)
     _device: dict[str, object] = attrs.field(factory=dict[str, object], init=False, repr=False)
@@ -106,7 +111,7 @@ class User:
         That waits until apps that ran before are up again, or failed. A connection that is there is replaced. The phone
         then tells what the cloud does not know about the glasses, such as their battery: full, unless told otherwise.
         """
-        self._phone = Phone(self.glasses, self._log)
+        self._phone = Phone(self.glasses, self._log, self._react)
         session = self._cloud.session_for_phone(self.user_id)
         await session.phone_connected(self._phone)
         session.change_device({name: value for name, value in self._device.items() if name not in session.device_state})
@@ -125,6 +130,21 @@ class User:
     def phone_message(self, fields: Mapping[str, object]) -> None:
         """Send any message of the phone, as it is: voice activity, notifications, whatever else (P2 1.7)."""
         self._session().phone_sent(dict(fields))
+
+    def answer_later(self, seconds: float, fields: Mapping[str, object]) -> None:
+        """Let the phone send a message after a while, if it is still connected then."""
+
+        def answer() -> None:
+            session = self._cloud.session(self.user_id)
+            if session is not None and session.is_phone_connected:
+                session.phone_sent({**fields, "timestamp": self._milliseconds()})
+
+        self._cloud.agenda.later(seconds, answer)
+
+    def _react(self, message: JsonObject) -> None:
+        reaction = REACTIONS.get(str(message.get("type"))) if self.acts_by_itself else None
+        if reaction is not None:
+            reaction(self, message)
 
     def press(self, button: str = "main", kind: PressType | str = PressType.SHORT) -> None:
         """Press a button of the glasses, `short` or `long`, under the name that the glasses have for it (P2 6.2.1)."""

@@ -60,6 +60,7 @@ async def _play(steps: Sequence[Step], world: World, end: float) -> list[Step]:
     cloud.faults.database_delay = DATABASE
     fill_database(cloud, world, steps)
     user = cloud.user(user_of(steps))
+    user.acts_by_itself = False
     noted = notes_running(steps)
     async with cloud.running(), trio.open_nursery() as nursery:
         driver = _Driver(cloud, user, nursery, steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .camera import acked_sessions, one_photo_at_a_time, refuses_photo, takes_upload
 from .clock import known_zone, told_zone
 from .commands import checks_light, light_waits_for_link, list_first, queued_after_ack
+from .commands import checks_light, light_waits_for_link, list_first, queued_after_ack
 from .common import Rewrite, drop, renumber
 from .links import (
     backoff,
@@ -85,6 +86,9 @@ REWRITES: dict[str, Rewrite] = {
         checks_light,
         light_waits_for_link,
         list_first,
+        queued_after_ack,
+        checks_light,
+        light_waits_for_link,
         queued_after_ack,
         deliver_transcript,
         deliver_translation,

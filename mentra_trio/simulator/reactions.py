@@ -1,0 +1,21 @@
+"""What a phone does by itself when the cloud tells it something: one function for each type of message."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from .lights import shine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mentra_trio._wire.codec import JsonObject
+
+    from .users import User
+
+Reaction: TypeAlias = "Callable[[User, JsonObject], None]"
+"""Does at once what a message asks for; what takes time is told by `User.answer_later`."""
+
+REACTIONS: Mapping[str, Reaction] = MappingProxyType({"rgb_led_control": shine})
+"""Which reaction belongs to which `type`."""
