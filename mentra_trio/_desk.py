@@ -1,7 +1,8 @@
 """The desk: which session a webhook call concerns, and what to answer (P1 1.5, 1.6; D17, D21).
 
-`session_request`s of one session id are served one at a time; one that comes while another is served joins it, and the
-latest URL wins. A `stop_request` never waits: it also ends a start that is under way.
+`session_request`s of one session, which is a session id and a user, are served one at a time; one that comes while
+another is served joins it, and the latest URL wins. A `stop_request` never waits: it also ends a start that is under
+way.
 
 Webhooks prove nothing, so anybody may send any number of them. What that can cost is bounded: starts under way,
 connects a second, and lines in the log. In a crowd the newest start goes first, because the cloud gives the oldest up
@@ -109,11 +110,20 @@ class _SparingLog:
 
 @attrs.define(eq=False)
 class _Slot:
-    """All that concerns one session id."""
+    """All that concerns one session."""
 
     running: _Running | None = None
     """The run that counts. An older one may still be in its grace, without a link (D7)."""
     start: _Start | None = None
+
+
+_Key = tuple[str, str]
+"""Which session a webhook call is about: its id, and its user in lower case. Whoever asks for a session id in another
+user's name asks for another session, so has no part in the answer that the wearer's own start gets (P1 1.5)."""
+
+
+def _key(request: SessionRequest | StopRequest) -> _Key:
+    return request.session_id, request.user_id.lower()
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -135,7 +145,7 @@ class Desk:
     offload: Offload
     random: Random
 
-    _slots: dict[str, _Slot] = attrs.field(init=False, factory=dict[str, _Slot])
+    _slots: dict[_Key, _Slot] = attrs.field(init=False, factory=dict[_Key, _Slot])
     _starts: dict[_Start, None] = attrs.field(init=False, factory=dict[_Start, None])
     """Those under way, oldest first."""
     _strangers: _SparingLog = attrs.field(init=False)
@@ -214,14 +224,18 @@ class Desk:
             await self._idle.park()
 
     def _stop(self, request: StopRequest) -> None:
-        slot = self._slots.get(request.session_id)
-        if slot is not None:
+        slots = [slot] if (slot := self._slots.get(_key(request))) else self._slots_of(request.session_id)
+        for slot in slots:
             if slot.start is not None:
                 # Anything but success would make the cloud ask again (P1 1.3). What comes next is another start.
                 slot.start.cut_short(_OK)
                 slot.start = None
             if slot.running is not None:
                 slot.running.runtime.finish(StopReason(StopKind.STOP_REQUESTED, request.reason))
+
+    def _slots_of(self, session_id: str) -> list[_Slot]:
+        """Find sessions by their id alone: the reference stops one whoever is named beside it (recorded)."""
+        return [slot for key, slot in self._slots.items() if key[0] == session_id]
 
     async def _serve(self, request: SessionRequest) -> WebhookAnswer:
         if self._is_stopping:
@@ -239,7 +253,7 @@ class Desk:
         if self._is_stopping:
             await trio.lowlevel.checkpoint()
             return _STOPPING
-        slot = self._slots.setdefault(request.session_id, _Slot())
+        slot = self._slots.setdefault(_key(request), _Slot())
         if slot.start is not None:
             return await self._join(slot, slot.start, request, url)
         scope = trio.CancelScope(deadline=trio.current_time() + self.config.start_timeout)
@@ -259,7 +273,7 @@ class Desk:
             start.answered.set()
             if slot.start is start:
                 slot.start = None
-            self._forget(request.session_id)
+            self._forget(_key(request))
 
     def _make_room(self) -> None:
         """Give up the oldest start when there are too many."""
@@ -290,9 +304,6 @@ class Desk:
 
     async def _start(self, slot: _Slot, start: _Start, request: SessionRequest) -> WebhookAnswer:
         running = slot.running
-        if running is not None and running.runtime.user_id.lower() != request.user_id.lower():
-            # Webhooks prove nothing (P1 1.5): one that named a session of somebody else must not keep its place.
-            running.runtime.finish(StopReason(StopKind.REFUSED, "asked for by another user"))
         if running is not None and running.runtime.is_live:
             # No stop came in between, so this is the same logical session on its way back (D17).
             running.runtime.redirect(start.url)
@@ -332,11 +343,11 @@ class Desk:
         )
         running = _Running(MentraSession(runtime), runtime)
         self._runs.add(running)
-        self.services.start_soon(self._run, request.session_id, running)
+        self.services.start_soon(self._run, _key(request), running)
         return running
 
     async def _run(  # noqa: ASYNC910 - a task, nobody awaits it
-        self, session_id: str, running: _Running
+        self, key: _Key, running: _Running
     ) -> None:
         """Run a session behind a bulkhead: whatever happens in there, the server and the others go on."""
         runtime = running.runtime
@@ -348,17 +359,17 @@ class Desk:
             self._runs.remove(running)
             if not self._runs:
                 self._idle.unpark_all()
-            slot = self._slots.get(session_id)
+            slot = self._slots.get(key)
             if slot is not None and slot.running is running:
                 slot.running = None
-                self._forget(session_id)
+                self._forget(key)
             level = logging.INFO if runtime.ready.is_set() else logging.DEBUG
             log.log(level, "[%s] ended: %s", runtime.run_id, runtime.stop_reason)
 
-    def _forget(self, session_id: str) -> None:
-        slot = self._slots.get(session_id)
+    def _forget(self, key: _Key) -> None:
+        slot = self._slots.get(key)
         if slot is not None and slot.running is None and slot.start is None:
-            del self._slots[session_id]
+            del self._slots[key]
 
 
 def _failure(runtime: LinkRuntime) -> WebhookAnswer:

@@ -7,7 +7,18 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mentra_trio import SessionConfig
-from tests.scripted_cloud import HOST, AppUnderTest, Call, CloudSocket, open_app, open_cloud, session_request
+from tests.scripted_cloud import (
+    HOST,
+    USER,
+    AppUnderTest,
+    Call,
+    CloudSocket,
+    Json,
+    open_app,
+    open_cloud,
+    session_request,
+    stop_request,
+)
 
 PATIENCE = 6.0
 """Seconds that the cloud waits for an init (P1 1.3)."""
@@ -16,6 +27,13 @@ PATIENCE = 6.0
 def strangers(app: AppUnderTest, number: int, begin: int = 0) -> list[Call]:
     """Ask for sessions that no cloud knows."""
     return [app.start_soon(f"stranger{begin + each}@example.com") for each in range(number)]
+
+
+async def post_for_ever(app: AppUnderTest, body: Json) -> None:
+    """Call the webhook twenty times a second, whatever it answers."""
+    while True:
+        app.post_soon(body)
+        await trio.sleep(0.05)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -136,3 +154,78 @@ async def test_the_sum_is_told_once_a_minute(autojump_clock: MockClock, caplog: 
 
         assert len(warnings(caplog)) in {10, 11}
         assert HOST not in caplog.text
+
+
+# Webhooks that name a wearer's session
+
+
+async def test_a_start_in_another_users_name_has_no_part_in_the_wearers_own(autojump_clock: MockClock) -> None:
+    """Whoever knows a session id could else give the wearer's start an answer, and a user, of their own."""
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        strange = app.post_soon({**session_request(), "userId": "mallory@example.com"})
+        refused = await cloud.accept()
+        await refused.open()
+        genuine = app.start_soon()
+        socket = await cloud.accept()
+        assert socket.headers["x-user-id"] == USER.encode()
+        await refused.send("tpa_connection_error", code="SESSION_NOT_FOUND", message="no")
+        await refused.close(1008, "Session not found")
+        again = await cloud.accept()
+        await again.open()
+        await again.close(1008, "Session not found")
+
+        assert (await strange.answer()).status == 502
+        assert not genuine.is_answered
+        await socket.handshake()
+        assert (await genuine.answer()).status == 200
+        assert app.server.session_for(USER) is not None
+
+
+async def test_a_wearer_comes_in_although_others_keep_asking_in_another_name(autojump_clock: MockClock) -> None:
+    async def cloud_side(socket: CloudSocket) -> None:
+        await trio.sleep(0.2)
+        await socket.open()
+        if socket.headers["x-user-id"] == USER.encode():
+            await socket.ack()
+            await trio.sleep_forever()
+        await socket.close(1008, "Session not found")
+
+    async with open_cloud(cloud_side) as cloud, open_app(cloud) as app, trio.open_nursery() as nursery:
+        nursery.start_soon(post_for_ever, app, {**session_request(), "userId": "mallory@example.com"})
+        await trio.sleep(1.7)
+        answer = await app.start_soon().answer()
+        session = app.server.session_for(USER)
+        await trio.sleep(10)
+
+        assert (answer.status, round(answer.at - 1.7, 3)) == (200, 0.2)
+        assert session is not None
+        assert session.connections == 1
+        assert app.server.session_for(USER) is session
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_stop_ends_the_start_of_the_user_whom_it_names(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        strange = app.post_soon({**session_request(), "userId": "mallory@example.com"})
+        await cloud.accept()
+        genuine = app.start_soon()
+        socket = await cloud.accept()
+        await app.post({**stop_request(), "userId": "mallory@example.com"})
+        assert (await strange.answer()).at == 0
+        await trio.sleep(1)
+        await socket.handshake()
+
+        assert (await genuine.answer()).status == 200
+        assert app.server.session_for(USER) is not None
+
+
+async def test_the_case_of_a_users_name_says_nothing(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        first = app.start_soon()
+        socket = await cloud.accept()
+        second = app.post_soon({**session_request(), "userId": USER.upper()})
+        await socket.handshake()
+        assert (await first.answer()).status == (await second.answer()).status == 200
+        assert len(cloud.dials) == 1
+        await app.post({**stop_request(), "userId": USER.upper()})
+        await socket.wait_closed()

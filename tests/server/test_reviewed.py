@@ -41,7 +41,18 @@ async def test_p1_1_5_a_session_of_another_user_does_not_keep_its_place(autojump
         assert (await call.answer()).status == 200
         assert socket.headers["x-user-id"] == USER.encode()
         assert app.server.session_for(USER) is not None
-        assert app.server.session_for("mallory@example.com") is None
+
+
+async def test_p1_1_5_a_session_is_not_ended_by_a_start_in_another_users_name(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        socket = await app.start()
+        strange = app.post_soon({**session_request(), "userId": "mallory@example.com"})
+        refused = await cloud.accept()
+        await refused.send("tpa_connection_error", code="APP_NOT_STARTED", message="no")
+
+        assert (await strange.answer()).status == 502
+        assert socket.is_open
+        assert app.server.session_for(USER) is not None
 
 
 async def test_a_stop_while_reconnecting_leaves_no_half_open_handshake(autojump_clock: MockClock) -> None:
