@@ -334,6 +334,10 @@ class LinkRuntime:
         if self._life.is_live:
             self._loop.redirect(url)
 
+    def use_path_of(self, url: CloudUrl) -> None:
+        """Take the path of this address of the same cloud for the sockets that come. Never blocks."""
+        self._loop.url = url
+
     async def run_services(self) -> None:
         """Run what managers keep running. Cancelling ends it."""
         # Asked for beside the handshake, so that it is known when the handler opens its first stream.

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import SessionConfig
+from mentra_trio import LinkState, SessionConfig
 from tests.scripted_cloud import (
     HOST,
     USER,
@@ -229,3 +229,57 @@ async def test_the_case_of_a_users_name_says_nothing(autojump_clock: MockClock) 
         assert len(cloud.dials) == 1
         await app.post({**stop_request(), "userId": USER.upper()})
         await socket.wait_closed()
+
+
+async def test_a_wearer_comes_in_although_others_ask_for_her_by_other_paths(autojump_clock: MockClock) -> None:
+    """The path changes nothing (P1 1.1), so it is no reason to throw a handshake away."""
+
+    async def cloud_side(socket: CloudSocket) -> None:
+        await trio.sleep(0.2)
+        await socket.open()
+        await socket.ack()
+        await trio.sleep_forever()
+
+    async with open_cloud(cloud_side) as cloud, open_app(cloud) as app, trio.open_nursery() as nursery:
+        for number in range(3):
+            nursery.start_soon(post_for_ever, app, session_request(websocketUrl=f"wss://{HOST}/{number}"))
+        answer = await app.start_soon().answer()
+        nursery.cancel_scope.cancel()
+
+        assert (answer.status, answer.at) == (200, 0.2)
+        assert len(cloud.dials) == 1
+
+
+async def test_the_path_that_came_last_is_that_of_the_next_socket(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        first = app.start_soon()
+        socket = await cloud.accept()
+        second = app.post_soon(session_request(websocketUrl=f"wss://{HOST}/app-ws"))
+        await wait_all_tasks_blocked()
+        await socket.handshake()
+        assert (await first.answer()).status == (await second.answer()).status == 200
+        await socket.cut()
+
+        assert (await cloud.accept()).target == "/app-ws"
+
+
+async def test_a_session_that_is_asked_for_all_the_time_is_connected_most_of_it(autojump_clock: MockClock) -> None:
+    async def cloud_side(socket: CloudSocket) -> None:
+        await trio.sleep(0.2)
+        await socket.open()
+        await socket.ack()
+        await trio.sleep_forever()
+
+    async with open_cloud(cloud_side) as cloud, open_app(cloud) as app, trio.open_nursery() as nursery:
+        nursery.start_soon(post_for_ever, app, session_request())
+        await trio.sleep(10)
+        session = app.server.session_for(USER)
+        assert session is not None
+        shares = 0
+        for _ in range(500):
+            shares += session.link_state.value is LinkState.CONNECTED
+            await trio.sleep(0.1)
+
+        assert shares > 400
+        assert session.connections < 60
+        nursery.cancel_scope.cancel()
