@@ -634,3 +634,22 @@ async def test_a_gap_stands_before_what_a_new_socket_brings_ahead_of_its_ack(aut
             b"4",
             b"5",
         ]
+
+
+async def test_a_webhook_during_the_close_of_a_socket_takes_the_pause_after_it_away(autojump_clock: MockClock) -> None:
+    """The cloud gives a start 6 s; a pause, of up to 10, was meant for a cloud that had not asked."""
+    async with connected(random=Choosing(1.0)) as link:
+        await link.socket.cut()
+        for pause in (0.25, 1.0):  # refusals that pass; the third pause would be 2 s
+            socket = await link.cloud.accept()
+            await socket.open()
+            if pause == 1.0:
+                socket.line.block()  # so its close takes a second
+            await socket.send("tpa_connection_error", code="PLEASE_WAIT", message="no")
+            await wait_all_tasks_blocked()
+        at = trio.current_time()
+        await trio.sleep(0.5)
+        link.runtime.redirect(link.runtime.url)
+        await (await link.cloud.accept()).open()
+
+        assert trio.current_time() == at + 1

@@ -5,12 +5,14 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mentra_trio import Gap, LinkState, MentraSession, SessionConfig, StopKind
+from mentra_trio._wire.webhooks import StopRequest
 from mentra_trio.session import SessionHandler
 from tests.scripted_cloud import (
     CLOSED_BY_APP,
     HOST,
     OTHER_HOST,
     SESSION,
+    USER,
     AppUnderTest,
     CloudSocket,
     open_app,
@@ -517,6 +519,30 @@ async def test_a_stop_cancels_a_start_that_waits_for_the_old_socket(autojump_clo
         assert answer.status == 200
         assert len(app.sessions) == 1
         assert len(cloud.dials) == 1
+
+
+async def test_a_stop_in_the_moment_when_the_old_socket_is_gone_leaves_nothing_running(
+    autojump_clock: MockClock,
+) -> None:
+    """Then the wait for the old socket ends as if nothing had happened, although its start was called off."""
+
+    async def stop_when(session: MentraSession, app: AppUnderTest) -> None:
+        await session.link_state.wait_for(lambda state: state is LinkState.CLOSED)
+        desk = app.server._desk
+        assert desk is not None
+        await desk.answer(StopRequest(session_id=SESSION, user_id=USER, reason=""))
+
+    for _ in range(20):  # stop and start run in the same step of the scheduler, which chooses the first by chance
+        async with open_cloud() as cloud, open_app(cloud, slow) as app, trio.open_nursery() as nursery:
+            old = await app.start()
+            old.line.lose_peer()
+            await app.stop()
+            call = app.start_soon()
+            nursery.start_soon(stop_when, app.sessions[0], app)
+            assert (await call.answer()).status == 200
+            await trio.sleep(10)
+
+            assert len(cloud.dials) == 1
 
 
 async def test_a_start_after_the_stop_of_a_start_is_a_start(autojump_clock: MockClock) -> None:

@@ -74,12 +74,12 @@ async def open_program(*arguments: str) -> AsyncGenerator[Program, None]:
 
 
 @asynccontextmanager
-async def open_session(program: Program) -> AsyncGenerator[Transport, None]:
-    """Be the cloud: listen on loopback, start a session, acknowledge it."""
+async def open_start(program: Program, expected: int) -> AsyncGenerator[Transport, None]:
+    """Be the cloud: listen on loopback, start a session, whose webhook must be answered with this status."""
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     arrivals, arrived = trio.open_memory_channel[Transport](1)
-    over = trio.Event()
+    over, answered = trio.Event(), trio.Event()
 
     async def serve(stream: trio.SocketStream) -> None:
         async with open_upgrade(stream) as request, request.accept() as transport:
@@ -89,20 +89,36 @@ async def open_session(program: Program) -> AsyncGenerator[Transport, None]:
     async def call() -> None:
         async with httpx2.AsyncClient() as client:
             body = session_request(websocketUrl=f"ws://127.0.0.1:{port}/ws")
-            assert (await client.post(f"{program.url}/webhook", json=body)).status_code == 200
+            assert (await client.post(f"{program.url}/webhook", json=body)).status_code == expected
+        answered.set()
 
     async with trio.open_nursery() as nursery:
         await nursery.start(trio.serve_listeners, serve, listeners)
         nursery.start_soon(call)
         transport = await arrived.receive()
         assert "tpa_connection_init" in str((await transport.receive())[0])
+        yield transport
+        await answered.wait()
+        over.set()
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def open_session(program: Program) -> AsyncGenerator[Transport, None]:
+    """Start a session and acknowledge it."""
+    async with open_start(program, expected=200) as transport:
         await transport.send('{"type": "tpa_connection_ack"}')
         await transport.send('{"type": "device_state_update", "state": {}, "fullSnapshot": true}')
         assert "subscription_update" in str((await transport.receive())[0])
         await program.said("waiting")
         yield transport
-        over.set()
-        nursery.cancel_scope.cancel()
+
+
+async def test_a_signal_answers_a_start_that_is_under_way() -> None:
+    """A connection that ends without an answer would tell the cloud nothing, and hold the stop up for a second."""
+    async with open_program("idle") as program, open_start(program, expected=503):
+        program.process.send_signal(signal.SIGTERM)
+        assert await program.process.wait() == 0
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
