@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -82,9 +82,10 @@ async def open_start(program: Program, expected: int) -> AsyncGenerator[Transpor
     over, answered = trio.Event(), trio.Event()
 
     async def serve(stream: trio.SocketStream) -> None:
-        async with open_upgrade(stream) as request, request.accept() as transport:
-            await arrivals.send(transport)
-            await over.wait()
+        with suppress(TransportClosedError):  # not everything that the app asks for is a WebSocket
+            async with open_upgrade(stream) as request, request.accept() as transport:
+                await arrivals.send(transport)
+                await over.wait()
 
     async def call() -> None:
         async with httpx2.AsyncClient() as client:
