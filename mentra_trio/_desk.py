@@ -42,6 +42,8 @@ log = logging.getLogger("mentra_trio.server")
 SDK_VERSION = f"3.0.0-trio.{__version__}"
 """The cloud reads the major number and treats 3 as able to reconnect (P1 2.3)."""
 _MINUTE = 60.0
+_MOST_REASONS = 10
+"""Reasons for which webhooks failed that are told one by one."""
 _OK = WebhookAnswer(status=HTTPStatus.OK)
 _STOPPING = WebhookAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, message="The app server is stopping")
 _CROWDED = WebhookAnswer(
@@ -87,19 +89,22 @@ class _Start:
 
 @attrs.define(eq=False)
 class _SparingLog:
-    """Warns of the first of a kind, then once a minute of how many more there were."""
+    """Warns of the first few for different reasons, then once a minute of how many more there were."""
 
     _services: trio.Nursery
-    _more: int | None = attrs.field(init=False, default=None)
-    """How many came since the last record; `None` when the next one is a first."""
+    _told: set[str] = attrs.field(init=False, factory=set[str])
+    """Reasons that were told; empty when the next one is a first."""
+    _more: int = attrs.field(init=False, default=0)
+    """How many came since the last record that were not told."""
     _last: str = attrs.field(init=False, default="")
 
-    def warn(self, text: str) -> None:
-        """Log it, or count it."""
-        if self._more is None:
-            log.warning("%s", text)
-            self._more = 0
+    def warn(self, text: str, reason: str) -> None:
+        """Log it, or count it: whoever sends webhooks may choose the reasons too, so not all of them are told."""
+        if not self._told:
             self._services.start_soon(self._sum_up)
+        if reason not in self._told and len(self._told) < _MOST_REASONS:
+            self._told.add(reason)
+            log.warning("%s", text)
         else:
             self._more += 1
             self._last = text
@@ -108,7 +113,7 @@ class _SparingLog:
         while True:
             await trio.sleep(_MINUTE)
             if not self._more:
-                self._more = None
+                self._told.clear()
                 return
             log.warning("%d more of this kind in the last minute; the newest: %s", self._more, self._last)
             self._more = 0
@@ -250,7 +255,7 @@ class Desk:
         try:
             url = self.hosts.check(request.url)
         except HostNotAllowedError as error:
-            self._strangers.warn(f"a webhook was refused: {error}")
+            self._strangers.warn(f"a webhook was refused: {error}", str(error))
             await trio.lowlevel.checkpoint()
             return WebhookAnswer(status=HTTPStatus.FORBIDDEN, message=str(error))
         return await self._attend(request, url)
@@ -287,7 +292,9 @@ class Desk:
             oldest = next(iter(self._starts))
             del self._starts[oldest]
             oldest.cut_short(_CROWDED)
-            self._crowds.warn(f"{self.config.start_capacity} starts at once are too many, so the oldest was given up")
+            self._crowds.warn(
+                f"{self.config.start_capacity} starts at once are too many, so the oldest was given up", "too many"
+            )
 
     def _note_failure(self, start: _Start) -> None:
         """Tell why no session came up, and end one that would still try."""
@@ -297,9 +304,8 @@ class Desk:
         if start.answer in (_TOO_LATE, _CROWDED):
             runtime.finish(StopReason(StopKind.LINK_LOST, "no ack in time"))
         if start.answer.status == HTTPStatus.BAD_GATEWAY:
-            self._failures.warn(
-                f"[{runtime.run_id}] no session came up: {runtime.connect_error or runtime.stop_reason}"
-            )
+            reason = str(runtime.connect_error or runtime.stop_reason)
+            self._failures.warn(f"[{runtime.run_id}] no session came up: {reason}", reason)
 
     async def _join(self, start: _Start, request: SessionRequest, url: CloudUrl) -> WebhookAnswer:
         start.url = url

@@ -278,15 +278,21 @@ class MiniAppServer:
         the app listens.
 
         Raises:
-            ConfigError: no session handler, the address cannot be listened on, or Trio runs already.
+            ConfigError: Trio runs already.
+            SystemExit: no session handler, or the address cannot be listened on. Python prints its text, one line, and
+                exits with 1; `serve` raises `ConfigError` instead.
         """
         if trio.lowlevel.in_trio_run():
             raise ConfigError(
                 "app.run() was called while Trio is running. In a module that is imported, as 'mentra-trio dev' does, "
                 "put it under 'if __name__ == \"__main__\":'; in async code use 'await app.serve()'"
             )
-        with _collect_rarely():
-            trio.run(self._run_until_signalled)
+        try:
+            with _collect_rarely():
+                trio.run(self._run_until_signalled)
+        except ConfigError as error:
+            # The text says what to do; where the SDK noticed it helps nobody.
+            raise SystemExit(f"{self.package_name}: {error}") from None
 
     async def _serve(  # noqa: ASYNC114, ASYNC128 - started through `serve` alone; what it calls says so
         self,

@@ -42,14 +42,23 @@ async def serve(
     not hold the stop up. Cancelling stops at once.
 
     Error handling: `ConfigError` when the address cannot be had, before anything is started. Exceptions of the
-    application are its own to answer: what escapes it ends in a record of `logger`, which also tells the URLs.
+    application are its own to answer: what escapes it ends in a record of `logger`.
     """
     # Imported here: hypercorn doubles the time of `import mentra_trio`, and apps behind another server never need it.
     import hypercorn.trio  # noqa: PLC0415 - late, as said above
     from hypercorn.config import Config, Sockets  # noqa: PLC0415 - late, as said above
+    from hypercorn.logging import Logger  # noqa: PLC0415 - late, as said above
+
+    class QuietLogger(Logger):
+        """Leaves it to us to tell where the server listens."""
+
+        async def info(self, message: str, *args: object, **kwargs: object) -> None:
+            await self.debug(message, *args, **kwargs)
 
     class BoundConfig(Config):
         """Hands over a socket that is already bound, so that its errors are ours to tell."""
+
+        logger_class: type[Logger] = QuietLogger
 
         def create_sockets(self) -> Sockets:
             return Sockets(secure_sockets=[], insecure_sockets=[listener], quic_sockets=[])

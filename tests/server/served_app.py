@@ -1,13 +1,14 @@
 """An app that a test runs as a program: `served_app.py HANDLER [quiet]`. Without `quiet` it logs to stdout."""
 
 import logging
+import os
 import sys
 
 import trio
 
 from mentra_trio import MentraSession, MiniAppServer
 
-app = MiniAppServer("com.example.app", "key", host="127.0.0.1", port=0, dev=True)
+app = MiniAppServer("com.example.app", "key", host="127.0.0.1", port=int(os.environ.get("PORT", "0")), dev=True)
 
 
 async def idle(session: MentraSession) -> None:

@@ -118,17 +118,35 @@ async def test_webhooks_that_name_foreign_hosts_are_summed_up_in_the_log(
     async with open_cloud() as cloud, open_app(cloud) as app:
         for number in range(100):
             assert (await app.post(session_request(host=f"evil{number}.example"))).status == 403
-        assert len(warnings(caplog)) == 1
+        assert len(warnings(caplog)) == 10
         assert "evil0.example" in warnings(caplog)[0]
         await trio.sleep(61)
-        assert "99 more" in warnings(caplog)[1]
-        assert "evil99.example" in warnings(caplog)[1]
+        assert "90 more" in warnings(caplog)[10]
+        assert "evil99.example" in warnings(caplog)[10]
         await trio.sleep(120)
         await app.post(session_request(host="evil.example"))
         await trio.sleep(120)
 
-        assert len(warnings(caplog)) == 3
-        assert "evil.example" in warnings(caplog)[2]
+        assert len(warnings(caplog)) == 12
+        assert "evil.example" in warnings(caplog)[11]
+
+
+async def test_each_reason_is_told_that_webhooks_are_refused_for(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever sets an app up makes one mistake after another."""
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        for host in ("one.example", "two.example", "one.example", "one.example", "three.example"):
+            await app.post(session_request(host=host))
+        await trio.sleep(61)
+
+        *told, summed = warnings(caplog)
+        assert [next(word for word in ("one", "two", "three") if f"{word}.example" in text) for text in told] == [
+            "one",
+            "two",
+            "three",
+        ]
+        assert "2 more" in summed
 
 
 async def test_starts_that_fail_are_summed_up_in_the_log(

@@ -1,5 +1,6 @@
 """`app.run()` as a program with real signals and real sockets, on the real clock."""
 
+import os
 import re
 import signal
 import socket
@@ -189,13 +190,13 @@ def test_an_address_in_use_is_a_config_error_without_a_group_around_it() -> None
         app = MiniAppServer(PACKAGE, KEY, host="127.0.0.1", port=taken.getsockname()[1])
         app.on_session(idle)
         with pytest.raises(ConfigError, match="cannot listen"):
-            app.run()
+            trio.run(app.serve)
 
 
 def test_signals_are_as_before_when_run_has_returned() -> None:
     app = MiniAppServer(PACKAGE, KEY)
     before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(ConfigError, match="on_session"):
+    with pytest.raises(SystemExit, match="on_session"):
         app.run()
 
     assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
@@ -231,6 +232,26 @@ async def test_serve_takes_another_address() -> None:
             (url,) = await nursery.start(partial(app.serve, host="127.0.0.1", port=0))
             assert url.startswith("http://127.0.0.1:")
             nursery.cancel_scope.cancel()
+
+
+def test_a_port_that_is_taken_ends_a_program_with_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("served_app.py")), "idle", "quiet"],
+            env={**os.environ, "PORT": str(port)},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"com.example.app: cannot listen on 127.0.0.1 port {port}: Address already in use; choose another host= or "
+        "port=\n"
+    )
 
 
 async def test_an_address_that_is_not_ours_is_a_config_error() -> None:
