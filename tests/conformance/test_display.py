@@ -1,26 +1,20 @@
-"""The reference's text layout, held against this SDK's text library.
-
-There is no text library yet, so nothing is claimed: each case is skipped by a row of `deviations.toml`, and fails when
-that row is taken out before its operation is in the table.
-"""
+"""The reference's text layout, held against this SDK's `compatible` layout, which reproduces it bit for bit."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
 
+from mentra_trio.text import PROFILES
+
+from .layouts import OPERATIONS
 from .marks import Comparison
 from .recordings import Case, Json, load_cases
 from .rows import Deviations
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 DEVIATIONS = Deviations.load()
 CASES = load_cases("display")
-OPERATIONS: dict[str, Callable[[str | None, Json], Json]] = {}
-"""By name of the operation: what gives the recorded result for a profile and an input."""
 
 if CASES:  # an absent folder gives no cases, not even a skipped one
 
@@ -31,5 +25,6 @@ if CASES:  # an absent folder gives no cases, not even a skipped one
         if missing := DEVIATIONS.missing_operation(name):
             pytest.skip(missing)
         assert name in OPERATIONS, f"the operation {name} has no counterpart"
-        result = OPERATIONS[name](cast("str | None", case.body.get("profile")), cast("Json", case.body["input"]))
+        profile = PROFILES[cast("str", case.body.get("profile", PROFILES.default.id))]
+        result = OPERATIONS[name](profile, cast("Json", case.body["input"]))
         assert Comparison().differences(case.body["expect"], result) == []
