@@ -140,10 +140,11 @@ def app_config(
     """Fill what was not given from the environment. Raises `ConfigError` that says what to set."""
     _check_types(package_name, api_key, host, port, cloud_hosts, dev)
     name = package_name if package_name is not None else environ.get("PACKAGE_NAME", "")
-    if not name or not name.isascii() or not name.isprintable() or " " in name:
+    fault = _fault_of_name(name)
+    if fault:
         raise ConfigError(
-            f"package_name is {name!r}; pass MiniAppServer(package_name='com.example.app') or set PACKAGE_NAME "
-            "to the name registered in the MentraOS console"
+            f"package_name {fault}; pass MiniAppServer(package_name='com.example.app') or set PACKAGE_NAME to the name "
+            "registered in the MentraOS console"
         )
     key = api_key if api_key is not None else environ.get("MENTRAOS_API_KEY", "")
     if not key.strip():
@@ -163,6 +164,17 @@ def app_config(
         cloud_hosts=cloud_hosts,
         dev=dev if dev is not None else _flag(environ, "MENTRAOS_DEV"),
     )
+
+
+def _fault_of_name(name: str) -> str:
+    """Tell what is wrong with a package name; empty when nothing is."""
+    if not name:
+        return "is missing"
+    if any(letter.isspace() for letter in name):
+        return f"is {name!r}, which holds white space"
+    if not name.isascii() or not name.isprintable():
+        return f"is {name!r}, which holds characters other than ASCII letters, digits and signs"
+    return ""
 
 
 def _check_types(

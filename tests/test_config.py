@@ -102,21 +102,34 @@ def test_the_real_environment_is_read_by_default(monkeypatch: pytest.MonkeyPatch
     assert app_config(**NOTHING).package_name == "com.example.from.environ"
 
 
-@pytest.mark.parametrize("name", ["", "two words", "com.example.\napp", "com.example.äpp", "com.example.\x00app"])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("two words", "is 'two words', which holds white space"),
+        ("com.example.\napp", "which holds white space"),
+        ("com.example.äpp", "is 'com.example.äpp', which holds characters other than ASCII"),
+        ("com.example.\x00app", "which holds characters other than ASCII"),
+        ("", "package_name is missing"),
+    ],
+)
 @pytest.mark.parametrize("is_given", [True, False])
-def test_a_wrong_package_name_is_shown_and_says_where_it_comes_from(name: str, is_given: bool) -> None:
+def test_a_wrong_package_name_is_shown_and_says_where_it_comes_from(name: str, fault: str, is_given: bool) -> None:
     given: Given = {"package_name": name if is_given else None, "api_key": KEY}
 
     text = refused(given, {} if is_given else {"PACKAGE_NAME": name})
 
-    assert repr(name) in text
+    assert fault in text
+    assert not name or repr(name) in text
     assert "MiniAppServer(package_name='com.example.app')" in text
     assert "PACKAGE_NAME" in text
     assert "MentraOS console" in text
 
 
 def test_a_package_name_that_is_set_nowhere_is_asked_for() -> None:
-    assert "set PACKAGE_NAME" in refused({"api_key": KEY}, {})
+    assert refused({"api_key": KEY}, {}) == (
+        "package_name is missing; pass MiniAppServer(package_name='com.example.app') or set PACKAGE_NAME to the name "
+        "registered in the MentraOS console"
+    )
 
 
 @pytest.mark.parametrize("key", [None, "", "   ", "\n"])

@@ -117,6 +117,12 @@ class EventStream(Generic[T_co]):
     ) -> None:
         self.close()
 
+    def __enter__(self) -> typing.NoReturn:
+        raise TypeError(f"stream {self._buffer.name!r} is opened by 'async with', not by 'with'")
+
+    def __exit__(self, *_: object) -> None:
+        """Only there because Python looks for it before it calls `__enter__`."""
+
     def __aiter__(self) -> Self:
         if self._run is None and self._buffer.ending is None:
             if self._guard is not None:

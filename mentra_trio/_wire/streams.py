@@ -64,7 +64,9 @@ def canonical_language(tag: str) -> str:
         return AUTO
     match = _LANGUAGE_TAG.fullmatch(tag.strip())
     if match is None:
-        msg = f"{tag!r} is not a language tag; write one like 'en', 'en-US' or 'auto'"
+        is_list = "," in tag or ";" in tag
+        example = "languages one by one, such as stream('en', 'de')" if is_list else "one like 'en', 'en-US' or 'auto'"
+        msg = f"{tag!r} is not a language tag; write {example}"
         raise ValueError(msg)
     base = fold_language(match[1])
     if base not in _REGIONS:

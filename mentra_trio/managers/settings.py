@@ -19,6 +19,16 @@ V = TypeVar("V")
 _CAPACITY = 256
 """Unread changes: more than a settings page has entries."""
 
+_KINDS: dict[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    tuple: "a list",
+    dict: "an object",
+}
+
 log = logging.getLogger("mentra_trio.session")
 
 
@@ -37,13 +47,21 @@ class SettingsManager:
 
         `default` is given back when the setting is not there, or is of another type, which is logged once a call.
         Whole numbers count as `float` where the default is one; without a default a value of any type is given.
+
+        Raises:
+            TypeError: the key is no text.
         """
-        value = self.values.value.get(key)
+        value = self.values.value.get(_text(key))
         if value is None:
             return default
         fitted = _fitted(value, default)
         if fitted is None:
-            log.warning("the setting %r is a %s, not a %s", key, type(value).__name__, type(default).__name__)
+            log.warning(
+                "the setting %r is %s where the app expects %s; the app's default is used",
+                key,
+                _KINDS.get(type(value), "of another kind"),
+                _KINDS.get(type(default), type(default).__name__),
+            )
             return default
         return fitted
 
@@ -69,6 +87,13 @@ class SettingsManager:
                 where=(lambda change: change.key in wanted) if wanted else None,
             )
         )
+
+
+def _text(key: object) -> str:
+    if not isinstance(key, str):
+        msg = f"the key of a setting is text, not {key!r}"
+        raise TypeError(msg)
+    return key
 
 
 def _fitted(value: object, default: object) -> object | None:

@@ -117,6 +117,14 @@ async def test_a_loop_inside_the_block_does_not_open_twice(hub: Hub) -> None:
         assert publish(hub, 1) == 1
 
 
+async def test_a_with_without_async_is_told(hub: Hub) -> None:
+    stream = numbers(hub)
+    with pytest.raises(TypeError, match="is opened by 'async with', not by 'with'"), stream:
+        pass
+    async with stream:
+        assert publish(hub, 1) == 1
+
+
 async def test_reading_before_opening_is_an_error(hub: Hub) -> None:
     with pytest.raises(RuntimeError, match="is not open; use 'async with' or 'async for'"):
         await anext(numbers(hub))

@@ -1,7 +1,7 @@
 """What the wearer set, with types, defaults and changes (P1 5)."""
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -64,6 +64,26 @@ async def test_a_value_of_another_type_gives_the_default(
 
     warned = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warned) == (0 if value is None else 1)
+
+
+async def test_a_setting_of_another_type_is_told_in_plain_words(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(settings=[{"key": "maximum", "value": "ten"}, {"key": "names", "value": {"a": 1}}]) as link:
+        assert link.session.settings.get("maximum", 5) == 5
+        assert link.session.settings.get("names", [""]) == [""]
+
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "the setting 'maximum' is text where the app expects a whole number; the app's default is used",
+        "the setting 'names' is an object where the app expects a list; the app's default is used",
+    ]
+
+
+async def test_a_key_that_is_no_text_is_refused(autojump_clock: MockClock) -> None:
+    key: object = 5
+    async with connected() as link:
+        with pytest.raises(TypeError, match="the key of a setting is text, not 5"):
+            link.session.settings.get(cast("str", key), "x")
 
 
 async def test_a_setting_that_is_not_there_gives_the_default(autojump_clock: MockClock) -> None:
