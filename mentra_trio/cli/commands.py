@@ -356,6 +356,8 @@ def _read_expect(arguments: _Arguments) -> Expect:
         arguments = attrs.evolve(arguments, words=words[:-2])
     elif len(words) == 2 and _says_within(*words):
         arguments.fail("there is no text before 'within'")
+    elif len(words) > 1 and words[-1].text == "within" and not words[-1].is_quoted:
+        arguments.fail("within how many seconds? for example 'expect Hello within 2'")
     if not arguments.text.strip():
         arguments.fail("there is no text to look for")
     return Expect(arguments.text, seconds)

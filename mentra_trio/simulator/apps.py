@@ -115,9 +115,10 @@ _DOWN = frozenset({AppState.GRACE_PERIOD, AppState.TRANSPORT_DOWN})
 
 
 class Stage(enum.StrEnum):
-    """Where a start failed."""
+    """Where a start failed, and what to do about it."""
 
     UNKNOWN_APP = "UNKNOWN_APP"
+    """No such app is registered, or it is deprecated: call `cloud.install(InstalledApp(...))` with its package name."""
     NO_SESSION = "NO_SESSION"
     HARDWARE_CHECK = "HARDWARE_CHECK"
     WEBHOOK = "WEBHOOK"
@@ -132,7 +133,7 @@ class StartResult:
 
     succeeded: bool
     failed_at: Stage | None = None
-    """Where it failed; `None` when it did not."""
+    """Where it failed; `None` when it did not. `Stage` tells what to do in each case."""
 
 
 STARTED = StartResult(succeeded=True)

@@ -148,6 +148,7 @@ def test_a_line_means_this(line: str, command: Command | None) -> None:
         ('expect ""', "there is no text to look for"),
         ('expect "" within 3', "there is no text to look for"),
         ("expect within 3", "there is no text before 'within'"),
+        ("expect x within", "within how many seconds? for example 'expect Hello within 2'; write: expect TEXT"),
         ("expect x within 100000", "'100000' is not a number of seconds"),
         ("stop it", "stop takes no argument, but there is 'it'; write: stop"),
         ("start 1", "start takes no argument"),
