@@ -120,11 +120,15 @@ class Stage(enum.StrEnum):
     UNKNOWN_APP = "UNKNOWN_APP"
     """No such app is registered, or it is deprecated: call `cloud.install(InstalledApp(...))` with its package name."""
     NO_SESSION = "NO_SESSION"
+    """The phone is not connected: `await user.connect()` first."""
     HARDWARE_CHECK = "HARDWARE_CHECK"
+    """The glasses lack what `InstalledApp.required_hardware` names: give the wearer another model."""
     WEBHOOK = "WEBHOOK"
+    """The app's server did not take the start webhook, twice: is `public_url` the URL that `AsgiWebhooks` knows, does
+    the app run (`async with app.running(...)`), is its `api_key` that of `InstalledApp`? Its log tells more."""
     TIMEOUT = "TIMEOUT"
     STOPPED = "STOPPED"
-    """The app was stopped, or the wearer's session ended, while it started."""
+    """The app was stopped, or the wearer's session ended, while it started: start it again."""
 
 
 @attrs.frozen(kw_only=True)
