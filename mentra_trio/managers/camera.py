@@ -139,7 +139,7 @@ class CameraManager:
             SetFov(
                 request_id=f"cam_fov_{uuid4()}",
                 fov=fov,
-                roi_position=FovPosition.CENTER if whole else position,
+                roi_position=(FovPosition.CENTER if whole else position).value,
             )
         )
 

@@ -13,6 +13,7 @@ Map of the package::
     microphone      when the phone is told to listen
     display         who may draw, and when; `glasses` is what the wearer sees, in `cells`
     hardware        models of glasses
+    photos          the camera, its photos, and the phone that uploads them
     rest            what apps ask for over HTTP; `storage` is what they store
     faults          what goes wrong, by nature and on command; `forwarder` below the level of messages
     messages        every message of the cloud, and how it reads an app's
@@ -39,6 +40,9 @@ from .glasses import Glasses as Glasses
 from .glasses import Screen as Screen
 from .rest import CloudNetwork as CloudNetwork
 from .rest import HttpCall as HttpCall
+from .photos import Camera as Camera
+from .photos import PhotoOutcome as PhotoOutcome
+from .photos import PhotoUpload as PhotoUpload
 from .server import serve as serve
 from .store import Store as Store
 from .users import PhoneMessage as PhoneMessage
@@ -65,6 +69,8 @@ __all__ = [
     "Mode",
     "PhoneMessage",
     "Quirks",
+    "PhotoOutcome",
+    "PhotoUpload",
     "Screen",
     "Stage",
     "StartResult",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from .lights import control_light
 
+from .photos import request_photo, set_fov
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,5 +18,12 @@ if TYPE_CHECKING:
 Action: TypeAlias = "Callable[[AppConnection, UserSession, JsonObject], None]"
 """Does what one message of an app asks for, at once; what takes time is a job of the cloud's agenda."""
 
-ACTIONS: dict[str, Action] = {"rgb_led_control": control_light}
+ACTIONS: dict[str, Action] = {
+    "rgb_led_control": control_light,
+    "dashboard_content_update": update_dashboard,
+    "dashboard_mode_change": ignore,
+    "dashboard_system_update": ignore,
+    "photo_request": request_photo,
+    "camera_fov_set": set_fov,
+}
 """Which action handles which `type`."""

@@ -429,6 +429,8 @@ class AppSession:
             home.broadcast_app_state()
         result = await self._connect().wait()
         if not result.succeeded:
+            home.display.app_stopped(self.package_name)
+            home.dashboard.app_stopped(self.package_name)
             home.tell_phone(messages.app_stopped(home.cloud.timestamp(), package_name=self.package_name))
         return result
 

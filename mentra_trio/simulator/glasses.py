@@ -12,6 +12,7 @@ from .cells import cells, wrap
 from .hardware import SIMULATED_GLASSES, capabilities
 from .lights import LightSignal
 from .messages import SYSTEM_PACKAGE
+from .photos import Camera
 from .waiting import EXPECT_SECONDS, WAIT_SECONDS, ExpectationError
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Glasses:
     """Which model: it decides how many lines fit."""
     _explain: Callable[[], str] = lambda: ""
     """What may be the reason when something that is expected is not shown."""
+    camera: Camera = attrs.field(factory=Camera, init=False)
+    """What it sees, and what becomes of photos."""
     lights: list[LightSignal] = attrs.field(factory=list[LightSignal], init=False)
     """Everything that the light was told to do, oldest first."""
     _screens: list[Screen] = attrs.field(factory=lambda: [Screen()], init=False)

@@ -410,6 +410,68 @@ def app_state_change(user_id: str, timestamp: str) -> JsonObject:
     return {"type": "app_state_change", "sessionId": user_id, "timestamp": timestamp}
 
 
+def photo_request(user_id: str, request: JsonObject, url: str | None, timestamp: str) -> JsonObject:
+    """`photo_request` for the phone: the light always flashes, and nothing is said of a gallery (P3 5.3)."""
+    token, exposure = request.get("authToken"), request.get("exposureTimeNs")
+    told: JsonObject = {
+        "type": "photo_request",
+        "sessionId": user_id,
+        "requestId": request.get("requestId"),
+        "appId": request.get("packageName"),
+        **({} if url is None else {"webhookUrl": url}),
+        **({"authToken": token} if token else {}),
+        "size": request.get("size") or "medium",
+        "compress": request.get("compress") or "none",
+        "flash": True,
+        "sound": request.get("sound", True),
+        "timestamp": timestamp,
+    }
+    is_number = isinstance(exposure, int | float) and not isinstance(exposure, bool)
+    if isinstance(exposure, int | float) and is_number and exposure > 0:
+        told["exposureTimeNs"] = exposure
+    return told
+
+
+def photo_forwarded(request: JsonObject, timestamp: str) -> JsonObject:
+    """`photo_response` of the cloud itself: the phone was told to upload elsewhere (P3 5.3)."""
+    return {
+        "type": "photo_response",
+        "requestId": request.get("requestId"),
+        "success": True,
+        "photoUrl": request.get("customWebhookUrl"),
+        "savedToGallery": request.get("saveToGallery") or False,
+        "timestamp": timestamp,
+    }
+
+
+def photo_response(report: JsonObject) -> JsonObject:
+    """`photo_response` out of a phone's report (P3 5.5)."""
+    told: JsonObject = {"type": "photo_response", "requestId": report["requestId"], "success": report["success"]}
+    if report["success"]:
+        kept: JsonObject = {name: report[name] for name in ("photoUrl", "savedToGallery") if name in report}
+        return {**told, **kept}
+    code, text = report.get("errorCode"), report.get("errorMessage")
+    return {**told, "error": {"code": code or "UNKNOWN_ERROR", "message": text or "Unknown error"}}
+
+
+WRONG_FOV = (
+    'Invalid FOV/ROI: fov must be one of [82, 92, 102, 118], roiPosition must be one of "center", "top", "bottom"'
+)
+
+
+def camera_fov(user_id: str, request: JsonObject, timestamp: str) -> JsonObject:
+    """`camera_fov_set` for the phone (P3 7)."""
+    return {
+        "type": "camera_fov_set",
+        "sessionId": user_id,
+        "requestId": request.get("requestId"),
+        "appId": request.get("packageName"),
+        "fov": request.get("fov"),
+        "roiPosition": request.get("roiPosition", "center"),
+        "timestamp": timestamp,
+    }
+
+
 _LIGHT_FIELDS = ("requestId", "packageName", "action", "color", "ontime", "offtime", "count")
 
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from .lights import shine
+from .photos import snap, turn_camera
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,5 +18,5 @@ if TYPE_CHECKING:
 Reaction: TypeAlias = "Callable[[User, JsonObject], None]"
 """Does at once what a message asks for; what takes time is told by `User.answer_later`."""
 
-REACTIONS: Mapping[str, Reaction] = MappingProxyType({"rgb_led_control": shine})
+REACTIONS: Mapping[str, Reaction] = MappingProxyType({"rgb_led_control": shine, "photo_request": snap, "camera_fov_set": turn_camera})
 """Which reaction belongs to which `type`."""

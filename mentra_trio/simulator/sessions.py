@@ -73,6 +73,8 @@ class UserSession:
     apps: dict[str, AppSession] = attrs.field(factory=dict[str, AppSession], init=False)
     """Apps that were started, or tried to connect, by package."""
     display: DisplayManager = attrs.field(init=False, repr=False)
+    photos: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
+    """Which app asked for a photo, by the id of the request; never forgotten unless answered (P3 5.3)."""
     microphone: Microphone = attrs.field(init=False, repr=False)
     speech: Speech = attrs.field(init=False, repr=False)
     translators: Translators = attrs.field(init=False, repr=False)
@@ -443,10 +445,7 @@ class UserSession:
 
     def _send_display(self, message: JsonObject) -> bool:
         """Pass a display on if there is something to show it on (P3 0.5)."""
-        if self._phone is None:
-            return False
-        is_simulated = self.device_state.get("modelName") == hardware.SIMULATED_GLASSES
-        if self.device_state.get("connected") is not True and not is_simulated:
+        if self.gate_fault("display request") is not None:
             return False
         self.tell_phone(message)
         return True
@@ -465,6 +464,15 @@ class UserSession:
         if len(self._posts) >= _DEVICE_POSTS:
             return False
         self._posts.append(now)
+    def gate_fault(self, kind: str) -> str | None:
+        """Tell why an action cannot reach the glasses, in the cloud's words; `None` when it can (P3 0.5)."""
+        is_simulated = self.device_state.get("modelName") == hardware.SIMULATED_GLASSES
+        if self._phone is None:
+            return f"Cannot process {kind} - phone is not connected (no WebSocket)"
+        if self.device_state.get("connected") is not True and not is_simulated:
+            return f"Cannot process {kind} - smart glasses are not connected"
+        return None
+
         self.change_device(changes)
         return True
 

@@ -16,13 +16,15 @@ from mentra_trio.models.device import DeviceState, HeadPosition, PressType
 from . import messages
 from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
-from .hardware import SIMULATED_GLASSES, USUAL_STATE
+from .hardware import SIMULATED_GLASSES, USUAL_STATE, capabilities
+from .photos import answer_photo
 from .reactions import REACTIONS
 from .speech import phrases, words_of
 from .waiting import WAIT_SECONDS, absence, deafness, hopelessness, wait_or_tell, whereabouts
+from .webhooks import Uploader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from .connection import AppConnection
     from .engine import Cloud  # noqa: TC004 - a cycle, and nobody evaluates it
@@ -114,7 +116,9 @@ class User:
         self._phone = Phone(self.glasses, self._log, self._react)
         session = self._cloud.session_for_phone(self.user_id)
         await session.phone_connected(self._phone)
-        session.change_device({name: value for name, value in self._device.items() if name not in session.device_state})
+        if self.acts_by_itself:
+            known = session.device_state
+            session.change_device({name: value for name, value in self._device.items() if name not in known})
 
     def disconnect(self) -> None:
         """Take the phone away. The cloud keeps the session for 60 s."""
@@ -140,6 +144,29 @@ class User:
                 session.phone_sent({**fields, "timestamp": self._milliseconds()})
 
         self._cloud.agenda.later(seconds, answer)
+
+    def spawn(self, job: Callable[[], Awaitable[object]]) -> None:
+        """Let phone and glasses do something that takes its time."""
+        self._cloud.agenda.spawn(job)
+
+    async def upload(self, url: str, body: bytes, content_type: str, token: str | None, limit: float) -> int | None:
+        """Post a form to a server, as the phone does; give the status, `None` when nobody answered in time."""
+        status: int | None = None
+        if isinstance(self._cloud.webhooks, Uploader):
+            with trio.move_on_after(limit):
+                status = await self._cloud.webhooks.upload(url, body, content_type, token)
+        await trio.lowlevel.checkpoint()
+        return status
+
+    def report_photo(self, fields: Mapping[str, object]) -> int:
+        """Report how a photo went, over REST (P3 5.5); give the status of the cloud's answer."""
+        session = self._cloud.session(self.user_id)
+        return 503 if session is None else answer_photo(session, dict(fields)).status
+
+    def wear(self, model: str) -> None:
+        """Put on other glasses, such as `Mentra Live`. They are connected, and have Wi-Fi where they can."""
+        abilities = capabilities(model) or {}
+        self.update_device(connected=True, modelName=model, wifiConnected=bool(abilities.get("hasWifi")))
 
     def _react(self, message: JsonObject) -> None:
         reaction = REACTIONS.get(str(message.get("type"))) if self.acts_by_itself else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import attrs
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Scope  # noqa: TC004 - nobody evaluates it
 
+_JSON = "application/json"
 _MOST_HEAD = 16 * 1024
 """Bytes of an answer that are read for its status."""
 
@@ -24,6 +25,15 @@ class WebhookClient(Protocol):
 
     async def post(self, url: str, body: bytes) -> int | None:
         """Post JSON and return the HTTP status; `None` when nobody answered. Callers bound it with a deadline."""
+        ...
+
+
+@runtime_checkable
+class Uploader(Protocol):
+    """Posts the photos of a phone. A webhook client that is one as well reaches apps this way too."""
+
+    async def upload(self, url: str, body: bytes, content_type: str, token: str | None) -> int | None:
+        """Post a form, with a bearer token where there is one; as `WebhookClient.post`."""
         ...
 
 
@@ -47,14 +57,18 @@ class AsgiWebhooks:
 
     async def post(self, url: str, body: bytes) -> int | None:
         """Call the application as its server would. One that raises has answered 500."""
+        return await self.upload(url, body, _JSON, None)
+
+    async def upload(self, url: str, body: bytes, content_type: str, token: str | None) -> int | None:
+        """Call the application as its server would for an upload."""
         for base, app in self._apps.items():
             if url.startswith(f"{base}/"):
-                return await _call(app, url, body)
+                return await _call(app, url, body, content_type, token)
         await trio.lowlevel.checkpoint()
         return None
 
 
-async def _call(app: ASGIApp, url: str, body: bytes) -> int:
+async def _call(app: ASGIApp, url: str, body: bytes, content_type: str, token: str | None) -> int:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     scope: Scope = {
@@ -69,8 +83,9 @@ async def _call(app: ASGIApp, url: str, body: bytes) -> int:
         "root_path": "",
         "headers": [
             (b"host", parts.netloc.encode("ascii")),
-            (b"content-type", b"application/json"),
+            (b"content-type", content_type.encode("ascii")),
             (b"content-length", str(len(body)).encode("ascii")),
+            *([] if token is None else [(b"authorization", f"Bearer {token}".encode("latin-1"))]),
         ],
         "client": ("127.0.0.1", 0),
         "server": (parts.hostname, port),
@@ -113,11 +128,15 @@ class HttpWebhooks:
 
     async def post(self, url: str, body: bytes) -> int | None:
         """Post on a connection of its own. `None` when nobody is there, or what is there does not speak HTTP."""
+        return await self.upload(url, body, _JSON, None)
+
+    async def upload(self, url: str, body: bytes, content_type: str, token: str | None) -> int | None:
+        """Post a form in the same way."""
         parts = urlsplit(url)
         status: int | None = None
         with suppress(OSError, trio.BrokenResourceError):
             async with await _open(parts) as stream:
-                await stream.send_all(_request(parts, body))
+                await stream.send_all(_request(parts, body, content_type, token))
                 status = await _read_status(stream)
         await trio.lowlevel.checkpoint()
         return status
@@ -130,12 +149,14 @@ async def _open(parts: SplitResult) -> trio.abc.Stream:
     return await trio.open_tcp_stream(host, parts.port or 80)
 
 
-def _request(parts: SplitResult, body: bytes) -> bytes:
+def _request(parts: SplitResult, body: bytes, content_type: str, token: str | None) -> bytes:
+    authorization = "" if token is None else f"Authorization: Bearer {token}\r\n"
     head = (
         f"POST {parts.path or '/'} HTTP/1.1\r\n"
         f"Host: {parts.netloc}\r\n"
         "Accept: application/json, text/plain, */*\r\n"
-        "Content-Type: application/json\r\n"
+        f"Content-Type: {content_type}\r\n"
+        f"{authorization}"
         f"Content-Length: {len(body)}\r\n"
         "Connection: close\r\n"
         "\r\n"

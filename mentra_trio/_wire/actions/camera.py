@@ -11,7 +11,7 @@ from mentra_trio._wire.outbound import Command, Family, LastWait, Request
 from mentra_trio._wire.permissions import Requirement
 from mentra_trio._wire.webhooks import PHOTO_UPLOAD
 from mentra_trio.errors import PhotoError
-from mentra_trio.models.camera import FovPosition, Photo, PhotoCompression, PhotoForwarded, PhotoSize
+from mentra_trio.models.camera import Photo, PhotoCompression, PhotoForwarded, PhotoSize
 from mentra_trio.models.permissions import Permission
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class SetFov(Command):
 
     request_id: str
     fov: int
-    roi_position: FovPosition | None = None
+    roi_position: str | None = None
 
 
 def _uploaded(request_id: str, message: Mapping[str, object]) -> Photo | PhotoFailure:

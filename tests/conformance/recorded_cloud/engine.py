@@ -248,6 +248,8 @@ class _Driver:
         await self._user.stop(package_name)
         self._answer(200)
 
+            case ["api", "client", "photo", "response"]:
+                self._answer(self._user.report_photo(as_object(body) or {}))
     def _answer(self, status: int) -> None:
         self._note("http", {"status": status}, target="phone")
 
