@@ -20,6 +20,7 @@ import trio
 from ._flow import Latest, open_services
 from .errors import SessionClosedError
 from .managers.camera import CameraManager
+from .managers.dashboard import DashboardManager
 from .managers.device import DeviceManager
 from .managers.display import DisplayManager
 from .managers.led import LedManager
@@ -80,6 +81,8 @@ class MentraSession:
     """The light that the wearer sees."""
     led: LedManager = attrs.field(init=False)
     """The light that the wearer sees."""
+    dashboard: DashboardManager = attrs.field(init=False)
+    """What the wearer sees when looking up."""
     settings: SettingsManager = attrs.field(init=False)
     """The app's and the system's settings."""
     storage: StorageManager = attrs.field(init=False)
@@ -102,6 +105,7 @@ class MentraSession:
         self.time = TimeManager(self._runtime)
         self.led = LedManager(self._runtime)
         self.led = LedManager(self._runtime)
+        self.dashboard = DashboardManager(self._runtime)
         self.settings = SettingsManager(self._runtime)
         self.storage = StorageManager(self._runtime)
         self.permissions = PermissionsManager(self._runtime)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from .dashboard import ignore, update_dashboard
 from .lights import control_light
 
 from .photos import request_photo, set_fov

@@ -304,6 +304,7 @@ class AppSession:
             self._cancel_grace()
             self.state = AppState.STOPPED
             home.display.app_stopped(self.package_name)
+            home.dashboard.app_stopped(self.package_name)
             self._finish_start(StartResult(succeeded=False, failed_at=Stage.WEBHOOK))
 
     def _start_timed_out(self, start: Start) -> None:
@@ -465,6 +466,7 @@ class AppSession:
         self.state = AppState.STOPPED
         self.location_replayed = False
         home.display.app_stopped(self.package_name)
+        home.dashboard.app_stopped(self.package_name)
         home.cloud.notify()
 
     def dispose(self) -> None:

@@ -498,6 +498,17 @@ def boot_card(names: Sequence[str], timestamp: str) -> JsonObject:
     }
 
 
+def dashboard_text(text: str, timestamp: str) -> JsonObject:
+    """What the wearer sees when looking up (P3 3.3)."""
+    return {
+        "type": "display_event",
+        "packageName": SYSTEM_PACKAGE,
+        "view": "dashboard",
+        "layout": {"layoutType": "text_wall", "text": text},
+        "timestamp": timestamp,
+    }
+
+
 def cleared_display(timestamp: str) -> JsonObject:
     """How the system clears the screen: an empty text (P3 1.4)."""
     return {

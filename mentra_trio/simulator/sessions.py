@@ -15,6 +15,7 @@ from mentra_trio._wire.codec import JsonObject
 
 from . import hardware, messages
 from .apps import AppKind, AppSession, AppState, InstalledApp, Stage, Start, StartResult
+from .dashboard import Dashboard
 from .display import DisplayManager
 from .microphone import Microphone, MicrophoneState
 from .speech import Speech
@@ -75,6 +76,7 @@ class UserSession:
     display: DisplayManager = attrs.field(init=False, repr=False)
     photos: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
     """Which app asked for a photo, by the id of the request; never forgotten unless answered (P3 5.3)."""
+    dashboard: Dashboard = attrs.field(init=False, repr=False)
     microphone: Microphone = attrs.field(init=False, repr=False)
     speech: Speech = attrs.field(init=False, repr=False)
     translators: Translators = attrs.field(init=False, repr=False)
@@ -89,6 +91,8 @@ class UserSession:
     def __attrs_post_init__(self) -> None:
         cloud = self.cloud
         self.display = DisplayManager(cloud.agenda, cloud.quirks, self._send_display, self._is_running, cloud.timestamp)
+        self.dashboard = Dashboard(cloud.agenda, self._show_dashboard)
+        self.dashboard.open()
         self.microphone = Microphone(cloud.agenda, self._microphone_wanted, self._tell_microphone)
         self.speech = Speech(cloud.agenda, cloud.quirks, cloud.now, cloud.random, self._deliver_transcript)
         self.translators = Translators(cloud.agenda, self._deliver_translation)
@@ -165,6 +169,7 @@ class UserSession:
         self.cloud.forget_session(self)
         for app in self.apps.values():
             app.dispose()
+        self.dashboard.close()
         self.speech.close()
         self.translators.close()
         self.cloud.notify()
@@ -174,6 +179,7 @@ class UserSession:
         self._phone = None
         for app in self.apps.values():
             app.forget()
+        self.dashboard.close()
         self.speech.close()
         self.translators.close()
 
@@ -345,6 +351,10 @@ class UserSession:
                     self.speech.silence()
                     self.translators.silence()
                 self.relay("VAD", message)
+            case "head_position":
+                self.relay("head_position", message)
+                if message.get("position") == "up":
+                    self.dashboard.looked_up()
             case "glasses_connection_state":
                 self._take_connection_state(message)
                 self.relay("glasses_connection_state", message)
@@ -442,6 +452,10 @@ class UserSession:
             )
         )
         self.cloud.notify()
+
+    def _show_dashboard(self, text: str) -> None:
+        # The system's own displays there wait for nothing (P3 1.4).
+        self._send_display(messages.dashboard_text(text, self.cloud.timestamp()))
 
     def _send_display(self, message: JsonObject) -> bool:
         """Pass a display on if there is something to show it on (P3 0.5)."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .camera import SetFov, TakePhoto
+from .dashboard import UpdateDashboard
+from .light import SetLed
 from .location import PollLocation
 from .speaker import EndAudioStream, PlayAudio, StartAudioStream, StopAudio
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from mentra_trio._wire.outbound import Command
 
 ACTION_TYPES: dict[str, type[Command]] = {
-    cls.TYPE: cls for cls in (TakePhoto, SetFov, PollLocation, PlayAudio, StopAudio, StartAudioStream, EndAudioStream)
+    cls.TYPE: cls
+    for cls in (SetLed, UpdateDashboard, TakePhoto, SetFov, PollLocation, PlayAudio, StopAudio, StartAudioStream, EndAudioStream)
 }
 """Which class reads which `type`, for the side that receives commands."""

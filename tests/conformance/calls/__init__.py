@@ -15,6 +15,7 @@ from tests.conformance.timeline import Item
 from . import (
     camera,
     clock,
+    dashboard,
     device,
     display,
     led,
@@ -33,6 +34,7 @@ _TABLES = (
     transcription.TABLE,
     translation.TABLE,
     clock.TABLE,
+    dashboard.TABLE,
     display.TABLE,
     device.TABLE,
     mic.TABLE,

@@ -122,3 +122,33 @@ def list_first(items: list[Item], item: Item) -> None:
 
 
 _COMMANDS = ("display_event", "dashboard_content_update", "rgb_led_control", "request_wifi_setup")
+
+
+def dashboard_changes(items: list[Item], item: Item) -> None:
+    """The dashboard is told what it does not show already, and only text (P3 3.4)."""
+    place = items.index(item)
+    said = "" if item.method == "dashboard.clear" else item.args[0]
+    sent = next((other for other in items[place:] if _is_for_dashboard(other)), None)
+    lines = cast("list[object]", said) if isinstance(said, list) else [said]
+    if not all(isinstance(line, str) for line in lines):
+        if sent is not None:
+            items.remove(sent)
+        items[:] = [other for other in items if not (other.dir == "result" and other.api == item.api)]
+        items.insert(items.index(item) + 1, new_error(item, "TypeError"))
+        return
+    shown = [field(other.message, "content") for other in items[:place] if _is_for_dashboard(other)]
+    if sent is not None and field(sent.message, "content") == (shown[-1] if shown else ""):
+        items.remove(sent)
+
+
+def _is_for_dashboard(item: Item) -> bool:
+    return item.dir == "out" and field(item.message, "type") == "dashboard_content_update"
+
+
+def plain_session_id(items: list[Item], item: Item) -> None:
+    """The dashboard's messages are recorded with an id that is put together of session and package."""
+    fields = copy.deepcopy(cast("Json", item.message))
+    composite, package = fields.get("sessionId"), fields.get("packageName")
+    if isinstance(composite, str) and isinstance(package, str):
+        fields["sessionId"] = composite.removesuffix(f"-{package}")
+    item.message = fields
