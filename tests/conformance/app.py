@@ -89,14 +89,14 @@ class App:
         factory=dict[str | None, list[EventStream[object]]]
     )
     """By session: transcription streams that were opened."""
-    _translated: dict[str | None, list[EventStream[object]]] = attrs.field(
-        factory=dict[str | None, list[EventStream[object]]]
-    )
-    """By session: translation streams that were opened."""
+    _kept: dict[tuple[str | None, type], object] = attrs.field(factory=dict[tuple[str | None, type], object])
     _sound: dict[str | None, dict[str, EventStream[AudioChunk]]] = attrs.field(
         factory=dict[str | None, dict[str, EventStream[AudioChunk]]]
     )
     """By session: microphone streams that were opened, by handler."""
+
+    streams_of_sound: dict[str, object] = attrs.field(factory=dict[str, object])
+    """By name of the recorded variable: streams of the speaker that were opened."""
 
     def session(self, item: Item) -> MentraSession:
         """Give the session that a call was made on."""
@@ -172,9 +172,9 @@ class App:
         """Give the transcription streams of the call's session."""
         return self._speech.setdefault(item.session, [])
 
-    def translated(self, item: Item) -> list[EventStream[object]]:
-        """Give the translation streams of the call's session."""
-        return self._translated.setdefault(item.session, [])
+    def kept(self, item: Item, kind: type[T]) -> T:
+        """Give what a capability's table keeps of the call's session; made when it is asked for first."""
+        return cast("T", self._kept.setdefault((item.session, kind), kind()))
 
     def count(self, item: Item, ask: Callable[[], None]) -> None:
         """Register the handler of a call: let the runner ask for news until the cleanup."""
@@ -219,7 +219,7 @@ def describe(value: object) -> object:
 
 _BY_KEY = ("session.settings_data", "session.on_settings", "session.on_connected")
 """What gives settings by key: the names are the app author's."""
-_WITH_MORE = ("camera.", "transcription.", "translation.", "device.", "mic.on_", "on_stop")
+_WITH_MORE = ("camera.", "transcription.", "translation.", "phone.", "device.", "mic.on_", "on_stop")
 """What gives values of this SDK's own classes, which hold more than was recorded, such as the time of reception."""
 
 

@@ -7,6 +7,7 @@ import copy
 from typing import cast
 
 import trio
+import trio.testing
 
 from tests.conformance.app import App, Outcome, UnmappedCallError
 from tests.conformance.recordings import as_object
@@ -19,9 +20,12 @@ from . import (
     device,
     display,
     led,
+    location,
     mic,
     permissions,
+    phone,
     session,
+    speaker,
     storage,
     transcription,
     translation,
@@ -31,9 +35,12 @@ from .tables import Call, Registration
 _TABLES = (
     camera.TABLE,
     session.TABLE,
+    speaker.TABLE,
     transcription.TABLE,
     translation.TABLE,
     clock.TABLE,
+    phone.TABLE,
+    location.TABLE,
     dashboard.TABLE,
     display.TABLE,
     device.TABLE,
@@ -45,6 +52,9 @@ _TABLES = (
 _CALLS = {name: call for table in _TABLES for name, call in table.calls.items()}
 _REGISTRATIONS = {name: register for table in _TABLES for name, register in table.registrations.items()}
 _PROPERTIES = {name: read for table in _TABLES for name, read in table.properties.items()}
+
+_ANSWERED = ("camera.", "location.", "speaker.")
+"""Calls that wait for an answer: several in one tick are made in their order, and nothing replaces another."""
 
 
 async def perform(app: App, recorded: Item) -> None:
@@ -67,6 +77,8 @@ async def perform(app: App, recorded: Item) -> None:
         raise UnmappedCallError(f"the call {method} has no counterpart in the tables")
     elif item.is_async:
         app.nursery.start_soon(_call, app, _CALLS[method], item, outcome)
+        if method.startswith(_ANSWERED):
+            await trio.testing.wait_all_tasks_blocked()
         await trio.lowlevel.checkpoint()  # calls begin in the order in which they were made
     else:
         await _call(app, _CALLS[method], item, outcome)

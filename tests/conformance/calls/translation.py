@@ -2,10 +2,15 @@
 
 from typing import cast
 
+from mentra_trio import EventStream, Translation
 from tests.conformance.app import App, describe
 from tests.conformance.timeline import Item
 
 from .tables import Table, is_open
+
+
+class _Streams(list[EventStream[Translation]]):
+    """Translation streams that were opened."""
 
 
 def _to(app: App, item: Item) -> None:
@@ -14,14 +19,14 @@ def _to(app: App, item: Item) -> None:
     if not tags:
         app.cleans_up(item, lambda: None)  # no language is no stream in the recorded API, and a mistake in this one
         return
-    app.translated(item).append(app.listen(item, app.session(item).translation.to(*tags).stream(), describe))
+    app.kept(item, _Streams).append(app.listen(item, app.session(item).translation.to(*tags).stream(), describe))
 
 
 def _from_to(app: App, item: Item) -> None:
     source, targets = item.args
     sources = [app.session(item).translation.between(cast("str", source), tag) for tag in _tags(targets)]
     streams = [app.listen(item, one.stream(), describe) for one in sources]
-    app.translated(item).extend(streams)
+    app.kept(item, _Streams).extend(streams)
 
     def close() -> None:
         for stream in streams:
@@ -40,9 +45,9 @@ def _on(app: App, item: Item) -> None:
 
 
 def _stop(app: App, item: Item) -> None:
-    for stream in app.translated(item):
+    for stream in app.kept(item, _Streams):
         stream.close()
-    app.translated(item).clear()
+    app.kept(item, _Streams).clear()
 
 
 TABLE = Table(

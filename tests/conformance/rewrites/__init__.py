@@ -7,9 +7,9 @@ from .clock import known_zone, told_zone
 from .commands import (
     checks_light,
     dashboard_changes,
-    plain_session_id,
     light_waits_for_link,
     list_first,
+    plain_session_id,
     queued_after_ack,
 )
 from .common import Rewrite, drop, renumber
@@ -35,7 +35,9 @@ from .links import (
     without_code,
     without_ids,
 )
+from .location import answers_poll, asks_with_rate, last_position, poll_after_ack, raises_tier, typed_position
 from .output import after_ack, newest_of_burst, raw_message, refuses_what_is_no_text, shows_again, waits_for_link
+from .phone import completed_dismissal, typed_entry, typed_notification
 from .rest import (
     escaped_key,
     failed_deletion,
@@ -68,8 +70,6 @@ from .speech import (
     refuses_unparseable,
     typed_transcript,
 )
-from .location import answers_poll, asks_with_rate, last_position, poll_after_ack, raises_tier, typed_position
-from .phone import completed_dismissal, typed_entry, typed_notification
 from .state import (
     believes_socket,
     capabilities,
