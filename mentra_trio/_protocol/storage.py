@@ -23,6 +23,8 @@ class Shelf:
     """What the cloud has; `None` while nobody has asked."""
     _foreign: dict[str, tuple[str, ...]] = attrs.field(init=False, factory=dict[str, tuple[str, ...]])
     """By key: other names under which the cloud has it, from apps that do not spell keys as this SDK does."""
+    _own: set[str] = attrs.field(init=False, factory=set[str])
+    """Keys that the cloud has under this SDK's name."""
     _changes: dict[str, str | None] = attrs.field(init=False, factory=dict[str, str | None])
     """What the cloud has to be told, oldest first; `None` is a value that was deleted."""
     must_clear: bool = attrs.field(init=False, default=False)
@@ -44,10 +46,12 @@ class Shelf:
         """Take what the cloud has. Changes that it has not been told stay."""
         if self.must_clear:
             values = ()
-        self._found, foreign = {}, dict[str, list[str]]()
+        self._found, self._own, foreign = {}, set(), dict[str, list[str]]()
         for value in values:
             is_own = value.wire == wire_key(value.key)
-            if not is_own:
+            if is_own:
+                self._own.add(value.key)
+            else:
                 foreign.setdefault(value.key, []).append(value.wire)
             if is_own or value.key not in self._found:
                 self._found[value.key] = value.text
@@ -92,7 +96,7 @@ class Shelf:
 
     def clear(self) -> None:
         """Note that everything is to be deleted. What was not told before need not be told."""
-        self._found, self._foreign = {}, {}
+        self._found, self._own, self._foreign = {}, set(), {}
         self._changes.clear()
         self.must_clear = True
 
@@ -105,7 +109,11 @@ class Shelf:
     def deletions(self) -> dict[str, tuple[str, ...]]:
         """Give what has to be deleted: keys, with all names that the cloud has for them."""
         gone = [key for key, text in self._changes.items() if text is None]
-        return {key: (wire_key(key), *self._foreign.get(key, ())) for key in gone}
+        return {key: self._names(key) for key in gone}
+
+    def _names(self, key: str) -> tuple[str, ...]:
+        foreign = self._foreign.get(key, ())
+        return foreign if foreign and key not in self._own else (wire_key(key), *foreign)
 
     def cleared(self) -> None:
         """Note that the cloud has deleted everything."""
@@ -113,6 +121,7 @@ class Shelf:
 
     def stored(self, values: Mapping[str, str]) -> None:
         """Note that the cloud has stored values. Those that changed meanwhile are still to be told."""
+        self._own.update(values)
         for key, text in values.items():
             if self._found is not None:
                 self._found[key] = text
@@ -122,6 +131,7 @@ class Shelf:
     def deleted(self, key: str) -> None:
         """Note that the cloud has deleted a value, and all its other names."""
         self._foreign.pop(key, None)
+        self._own.discard(key)
         if self._found is not None:
             self._found.pop(key, None)
         if key in self._changes and self._changes[key] is None:

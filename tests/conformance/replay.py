@@ -23,9 +23,10 @@ from .app import ON_STOP, App, SessionKey, UnmappedCallError, comparable, descri
 from .asgi import Answer, call, multipart
 from .calls import perform
 from .cloud import Accept, FakeCloud, Fate, Frame, Hang, Refuse, Socket, Unreachable, read_text
-from .marks import Comparison, bytes_of, is_binary
+from .marks import Comparison, bytes_of
+from .rest import FakeRest
 from .rewrites import renumber
-from .timeline import Item, Timeline, field, is_ack, is_request
+from .timeline import Item, Timeline, field, is_ack, is_request, is_rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,7 @@ class _Replay:
     changed: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
     items: list[Item] = attrs.field(init=False)
     cloud: FakeCloud = attrs.field(init=False)
+    rest: FakeRest = attrs.field(init=False)
     app: App = attrs.field(init=False)
     _nursery: trio.Nursery = attrs.field(init=False)
     _answers: dict[object, Answer] = attrs.field(init=False, factory=dict[object, Answer])
@@ -106,6 +108,7 @@ class _Replay:
         failure: Exception | None = None
         async with trio.open_nursery() as self._nursery:
             self.cloud = FakeCloud(self._nursery, self.changed, _fates(self.items))
+            self.rest = FakeRest(self.changed, any(item.dir == "out" and is_rest(item) for item in self.items))
             self.app = App(self._nursery, self.changed, self._create, self._stop)
             self._moment = trio.current_time()
             try:
@@ -113,6 +116,7 @@ class _Replay:
             except (MismatchError, UnmappedCallError) as error:
                 failure = error
             self.app.finish()
+            self.rest.finish()
             self._stopping.set()
             if self.app.server is not None:
                 await self._stopped.wait()
@@ -125,7 +129,8 @@ class _Replay:
             if item.dir in ("out", "event", "result"):
                 self._expected.append(item)
                 continue
-            if item.kind == "note" or (item.dir == "in" and item.kind == "http" and not is_request(item)):
+            is_fate = item.dir == "in" and item.kind == "http" and not is_request(item) and not is_rest(item)
+            if item.kind == "note" or is_fate:
                 continue  # an explanation, or the fate of a socket
             if item.dir == "app" and item.is_before_ack and not item.is_never:
                 if session_key(item) not in self.app.sessions:
@@ -157,6 +162,7 @@ class _Replay:
             health_check=identity.get("health_check") is not False,
             dev=True,
             connector=CoreWebSocketConnector(self.cloud.dial),
+            http=self.rest,
             offload=run_inline,
         )
         server.on_session(self._handle)
@@ -220,6 +226,8 @@ class _Replay:
         match item.dir, item.kind:
             case "app", _:
                 await perform(self.app, item)
+            case "in", "http" if is_rest(item):
+                self._answer_rest(item)
             case "in", "http":
                 self._nursery.start_soon(self._request, item)
             case "runner", "rest":
@@ -253,6 +261,12 @@ class _Replay:
         # A server sends no body in answer to HEAD, whatever the application gives it.
         self._answers[request["http"]] = attrs.evolve(answer, body=b"") if method == "HEAD" else answer
         self.changed.unpark_all()
+
+    def _answer_rest(self, item: Item) -> None:
+        try:
+            self.rest.answer(cast("Json", item.message))
+        except KeyError:
+            raise MismatchError(f"{_name(item)}: nobody asked for this answer") from None
 
     def _socket(self, item: Item) -> Socket:
         socket = self.cloud.socket(cast("int", item.conn))
@@ -343,6 +357,8 @@ class _Replay:
                 self._same(item, *comparable(item, event.value))
         elif item.dir == "result":
             await self._compare_result(item)
+        elif item.kind == "http" and is_rest(item):
+            await self._compare_call(item)
         elif item.kind == "http":
             await self._compare_answer(item)
         elif field(item.message, "type") == "ping" and item.kind == "text":
@@ -409,6 +425,14 @@ class _Replay:
         }
         expected = {key: value for key, value in cast("Json", item.message).items() if key in got}
         self._same(item, expected, {key: got[key] for key in expected})
+
+    async def _compare_call(self, item: Item) -> None:
+        found = await self._next(item, lambda: self.rest.calls, lambda one: one.at)
+        if found is None:
+            return
+        expected = {key: value for key, value in cast("Json", item.message).items() if key not in ("http", "host")}
+        self._same(item, expected, found.message)
+        self.rest.took(field(item.message, "http"), found)
 
     async def _compare_result(self, item: Item) -> None:
         outcome = self.app.outcomes.get(cast("int", item.api))
@@ -483,6 +507,7 @@ class _Replay:
             found += [
                 f"socket {socket.number}: pings {b - a:.2f} s apart" for a, b in gaps if b - a < PING_INTERVALS[0]
             ]
+        found += [f"a call: {call.message}" for call in self.rest.calls]
         for handler, events in self.app.received.items():
             found += [f"handler {handler}: {event.value!r}" for event in events]
         found += [f"an answer to request {number}: {answer}" for number, answer in self._answers.items()]
@@ -497,6 +522,7 @@ class _Replay:
             raise MismatchError("not expected: " + "; ".join(found))
 
     def _check_unfinished(self) -> None:
+        answered = {item.api for item in self.items if item.dir == "result"}  # by a row, although recorded otherwise
         for number, outcome in self.app.outcomes.items():
             if (number in self.timeline.unfinished and number not in answered) is outcome.is_done:
                 state = "has returned" if outcome.is_done else "never returned"
@@ -522,7 +548,6 @@ def _header_lines(item: Item) -> dict[str, str]:
     lines = cast("list[str]", field(item.message, "header_lines") or [])
     return {name.lower(): text for name, _, text in (line.partition(": ") for line in lines)}
 
-        answered = {item.api for item in self.items if item.dir == "result"}  # by a row, although recorded otherwise
 
 def _fates(items: list[Item]) -> dict[int, Fate]:
     """Find out how each upgrade is answered."""

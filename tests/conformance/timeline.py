@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 IDLE = 0.4
 """Seconds at the end of every scenario in which nothing more may happen."""
+_REST = (("out", "request"), ("in", "response"))
+"""Who says what over HTTP where the SDK calls the cloud; where the cloud calls the app it is the other way round."""
 ACKS = ("tpa_connection_ack", "reconnect_ack")
 PERMANENT_REJECTIONS = ("NOT_RUNNING", "BOOT_TIMEOUT", "SESSION_STOPPED", "USER_STOPPED")
 """Codes of `reconnect_rejected` that end a session (P1 2.6)."""
@@ -220,6 +222,11 @@ def is_request(item: Item, kind: str | None = None) -> bool:
     return kind is None or field(item.message, "body", "type") == kind
 
 
+def is_rest(item: Item) -> bool:
+    """Tell whether an item is a call of the cloud's HTTP interface, or the answer to one."""
+    return item.kind == "http" and item.conn is None and (item.dir, field(item.message, "role")) in _REST
+
+
 def is_ack(item: Item) -> bool:
     """Tell whether an item is an ack of the cloud."""
     return item.dir == "in" and item.kind == "text" and field(item.message, "type") in ACKS
@@ -398,8 +405,18 @@ def _move_calls_behind_ack(items: list[Item]) -> None:
             and item.is_before_ack
             and (_needs_session(item) or (item.dir == "result" and not (item.method or "").startswith("app.")))
         ]
-        if early:
-            _move(items, early, behind=ack)
+        if not early:
+            continue
+        first_call = next((n for n, item in enumerate(items) if item is early[0]), place)
+        called = [item for item in items[first_call:place] if is_rest(item)]
+        moved = [item for item in items[:place] if item in early or item in called]
+        for item in moved[moved.index(called[0]) :] if called else ():
+            # What follows an exchange waits for it, so the handler does not make these calls in one go.
+            item.is_before_ack = False
+        _move(items, moved, behind=ack)
+        told = next((item for item in items if field(item.message, "type") == "subscription_update"), None)
+        if called and told is not None:
+            _move(items, [told], behind=ack)  # it waits for no call
 
 
 def _note_never(items: list[Item]) -> None:

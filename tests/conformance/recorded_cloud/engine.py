@@ -17,6 +17,7 @@ import trio.testing
 
 from mentra_trio._net.transport import CloudUrl
 from mentra_trio.simulator import Cloud, Stage, User
+from mentra_trio.simulator.rest import respond
 from mentra_trio.simulator.speech import Token
 from mentra_trio.simulator.tokens import make_token
 from tests.conformance.recordings import Json, as_object
@@ -149,7 +150,9 @@ class _Driver:
         match step.source:
             case "app" if step.conn is not None:
                 await self._play_app(step)
-            case "app" if not step.is_request:
+            case "app" if step.is_request:
+                self._play_call(step)
+            case "app":
                 pass  # answers to webhooks are given when the engine calls
             case "glasses":
                 self._play_glasses(step)
@@ -178,6 +181,17 @@ class _Driver:
                 await socket.close(cast("int | None", step.get("code")), str(step.get("reason")))
             case _:
                 raise ValueError(f"a socket cannot send: {step}")
+
+    def _play_call(self, step: Step) -> None:
+        """Call the cloud's HTTP interface."""
+        content = step.get("body")
+        body = b"" if content is None else content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        headers = cast("Mapping[str, str]", step.get("headers") or {})
+        answer = respond(self._cloud, str(step.get("method")), str(step.get("path")), headers, body)
+        text = answer.body.decode("utf-8", "surrogatepass")
+        said = cast("object", json.loads(text)) if "json" in answer.headers["content-type"] else text
+        message: Json = {"status": answer.status, "headers": dict(answer.headers), "body": said}
+        self._note("http", message, target="app", app=step.app)
 
     async def _open(self, step: Step) -> None:
         stream = await self._cloud.dial(CloudUrl(host="cloud.example.com", port=443, tls=True, target="/"))
