@@ -386,7 +386,7 @@ class _Replay:
             case "open":
                 return self._upgrade_faults(item, cast("Json", frame.message))
             case "binary":
-                same = is_binary(item.message, cast("bytes", frame.message))
+                same = self.comparison.is_frame(item.message, cast("bytes", frame.message))
                 return [] if same else [f"expected {item.message!r}, got {frame.message!r}"]
             case "text":
                 if item.raw is not None:
