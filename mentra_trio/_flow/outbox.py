@@ -77,7 +77,7 @@ class OutboxStatistics:
     written_lanes: int
     written_queue: int
     coalesced: int
-    """Posts replaced by a newer one before they were taken, and control frames that waited already."""
+    """Posts replaced by a newer one before they were written, and control frames that waited already."""
     restored: int
     """Lane items that were made pending again."""
     withdrawn: int
@@ -85,8 +85,8 @@ class OutboxStatistics:
     refused: int
     """Items that found no room."""
     discarded: int
-    """Items that were accepted and then thrown away: unsent at the end, control frames of a lost connection,
-    restored items whose lifetime was over."""
+    """Items that were accepted and then thrown away: unsent at the end, control frames of a lost connection, lane items
+    that may be lost but whose lifetime was over, lane items that may have cost the connection."""
 
 
 @attrs.define(eq=False)
@@ -99,19 +99,26 @@ class _Entry(Generic[C]):
     is_taken: bool = False
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Post(Generic[C]):
     item: C
     posted_at: float
-    expires_at: float
+    lifetime: float | None
+    expires_at: float = math.inf
+    """The end of the lifetime, once it has begun."""
     is_restored: bool = False
+
+    def written(self, now: float) -> None:
+        """Let the lifetime begin, unless it has."""
+        if self.lifetime is not None and self.expires_at == math.inf:
+            self.expires_at = now + self.lifetime
 
 
 @attrs.define(eq=False)
 class _Lane(Generic[C]):
     pending: _Post[C] | None = None
     last: _Post[C] | None = None
-    """What was sent last, until it is forgotten."""
+    """What was sent last, until it is forgotten; also `pending` while it waits to be sent again."""
     sent_at: float = -math.inf
     """When the writer last took from the lane, then when it had written that."""
 
@@ -176,7 +183,8 @@ class Outbox(Generic[C]):
         Args:
             lane: the lane.
             item: what to send.
-            lifetime: seconds from this call in which `restore_lanes` may send the item again; None: no limit.
+            lifetime: seconds, from the moment when the item was written, after which it is not sent again; None: no
+                limit. Whatever was not written yet has all of it, however long it waited.
 
         Raises:
             Exception: what `close` was given.
@@ -189,7 +197,7 @@ class Outbox(Generic[C]):
         if state.pending is not None:
             self._coalesced += 1
             posted_at = state.pending.posted_at
-        state.pending = _Post(item, posted_at, math.inf if lifetime is None else now + lifetime)
+        state.pending = _Post(item, posted_at, lifetime)
         self._writer.unpark_all()
 
     async def send(
@@ -279,7 +287,10 @@ class Outbox(Generic[C]):
             self._in_flight = None
         self._written[outgoing.kind] += 1
         if outgoing.lane is not None:
-            self._lanes[outgoing.lane].sent_at = trio.current_time()
+            lane = self._lanes[outgoing.lane]
+            lane.sent_at = trio.current_time()
+            if lane.last is not None:
+                lane.last.written(lane.sent_at)
         if outgoing.on_written is not None:
             outgoing.on_written()
         self._wake_if_empty()
@@ -290,6 +301,14 @@ class Outbox(Generic[C]):
             self._lanes[outgoing.lane].last = None
         if outgoing.on_failed is not None:
             outgoing.on_failed(error)
+
+    def take_back(self, lane_name: str) -> None:
+        """Note that what the writer took last, from this lane, may not have been written whole: send it again."""
+        lane = self._lanes[lane_name]
+        if lane.pending is None:
+            self._restore(lane)
+        elif lane.pending is not lane.last:
+            self._coalesced += 1
 
     # The connection's owner
 
@@ -313,28 +332,49 @@ class Outbox(Generic[C]):
         return count
 
     def restore_lanes(self, since: float) -> None:
-        """Make what was last sent on a lane pending again if it was sent at `since` or later.
+        """Make what was last sent on a lane pending again if it was sent at `since` or later: it may be lost.
 
-        A lane where something newer waits is left alone, and so is an item whose lifetime is over. Restoring does not
-        prolong a lifetime: an item that cannot be sent again before its end is thrown away.
+        A lane where something newer waits is left alone. Restoring does not prolong a lifetime: an item that cannot be
+        sent again before its end is thrown away.
+        """
+        for lane in self._lanes.values():
+            if lane.pending is None and lane.sent_at >= since:
+                self._restore(lane)
+
+    def repeat_lanes(self) -> None:
+        """Make what was last sent on each lane pending again, because the peer has begun anew.
+
+        As `restore_lanes`, but an item whose lifetime is over has served, and is no loss.
         """
         now = trio.current_time()
         for lane in self._lanes.values():
-            if lane.pending is None and lane.last is not None and lane.sent_at >= since and now < lane.last.expires_at:
-                lane.pending = attrs.evolve(lane.last, posted_at=now, is_restored=True)
-                self._restored += 1
+            if lane.pending is None and lane.last is not None and now < lane.last.expires_at:
+                self._restore(lane)
+
+    def _restore(self, lane: _Lane[C]) -> None:
+        if lane.last is None:
+            return
+        now = trio.current_time()
+        if now >= lane.last.expires_at:
+            lane.last = None
+            self._discarded += 1
+            return
+        lane.pending = lane.last
+        lane.pending.posted_at, lane.pending.is_restored = now, True
+        self._restored += 1
         self._writer.unpark_all()
 
     def forget_suspects(self, since: float) -> None:
-        """Forget what was sent on the lanes and may have cost the connection; what waits in them stays.
+        """Throw away what was sent on the lanes and may have cost the connection; what waits in them stays.
 
         That is what was sent at `since` or later, what was taken last of all, and what was sent again already: it may
         have cost the connection before, too.
         """
         for name, lane in self._lanes.items():
             is_suspect = lane.sent_at >= since or name == self._newest
-            if lane.last is not None and (is_suspect or lane.last.is_restored):
+            if lane.last is not None and lane.last is not lane.pending and (is_suspect or lane.last.is_restored):
                 lane.last = None
+                self._discarded += 1
 
     def close(self, error: Callable[[], Exception]) -> None:
         """Throw away what waits, except control frames, and accept only those from here on. Idempotent.
@@ -424,7 +464,7 @@ class Outbox(Generic[C]):
             if post is None or now < lane.sent_at + self.pace:
                 continue
             if post.is_restored and now >= post.expires_at:
-                lane.pending = None
+                lane.pending = lane.last = None
                 self._discarded += 1
                 self._wake_if_empty()
             elif best is None or post.posted_at < best[0]:

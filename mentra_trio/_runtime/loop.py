@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -305,7 +304,7 @@ class ConnectionLoop:
         state.capabilities.set(ack.capabilities)
         if ready.is_fresh and not ready.is_first:
             # The cloud has cleared the display (P3 1.4: it shows a boot screen), so show the newest again.
-            outbox.restore_lanes(-math.inf)
+            outbox.repeat_lanes()
         down_since, self._down_since = self._down_since, None
         self.outbound.acknowledged()
         connection.acknowledged()

@@ -193,7 +193,7 @@ class Outbound:
         if outgoing.item is DIRTY or outgoing.kind is Kind.CONTROL:
             return  # every socket has its own
         if outgoing.lane is not None and self.life.is_live:
-            self.outbox.restore_lanes(-math.inf)
+            self.outbox.take_back(outgoing.lane)
             return
         self.accounts.counters.messages_lost += 1
         log.warning("[%s] the connection ended while %s was written", self.accounts.run_id, _name_of(outgoing.item))

@@ -29,6 +29,10 @@ class DisplayManager:
     after the app was restarted by the cloud it is shown again. Replaced ones are counted in
     `session.statistics().outbox.coalesced`.
 
+    The `duration` of a display begins when it is sent: one that had to wait for the link is shown for all of its time,
+    and one that is shown again for what is left of it. What was due again when its time was over is counted in
+    `outbox.discarded`. What would be stale by then, show only while `session.link_state` is `CONNECTED`.
+
     Cancelling: a cancelled call has shown nothing.
 
     Every method raises `SessionClosedError` when the session is over, `TypeError` for what is not text or not a number,

@@ -470,17 +470,76 @@ async def test_restoring_ends_with_the_lifetime_and_does_not_prolong_it(
     await trio.sleep_until(10)
     outbox.restore_lanes(0)
     assert outbox.is_empty
-    assert counts(outbox) == {"written_lanes": 3, "restored": 2}
-
-
-async def test_the_lifetime_begins_with_the_post(outbox: Outbox[str], autojump_clock: MockClock) -> None:
-    outbox.post("text", "shown", lifetime=10)
-    await trio.sleep(9)
-    outbox.open_gate()
-    await next_name(outbox)
-    await trio.sleep(1)
     outbox.restore_lanes(0)
+    assert counts(outbox) == {"written_lanes": 3, "restored": 2, "discarded": 1}
+
+
+async def test_the_lifetime_begins_when_the_item_is_written(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    outbox.post("text", "shown", lifetime=10)
+    await trio.sleep(60)
+    outbox.open_gate()
+    outgoing = await outbox.next()
+    await trio.sleep(20)
+    outbox.mark_written(outgoing)
+    await trio.sleep(9)
+    outbox.restore_lanes(0)
+    assert (await outbox.next()).remaining == 1
+
+
+async def test_what_could_not_be_written_is_sent_again_with_all_its_lifetime(
+    outbox: Outbox[str], autojump_clock: MockClock
+) -> None:
+    outbox.open_gate()
+    outbox.post("text", "stuck", lifetime=1)
+    await outbox.next()
+    await trio.sleep(10)
+    outbox.take_back("text")
+    outbox.close_gate()
+    outbox.restore_lanes(0)
+    outbox.open_gate()
+    outgoing = await outbox.next()
+    assert (outgoing.item, outgoing.remaining) == ("stuck", None)
+    assert outbox.statistics().restored == 1
+
+
+async def test_what_was_shown_and_cannot_be_written_again_in_its_lifetime_is_thrown_away(
+    outbox: Outbox[str], autojump_clock: MockClock
+) -> None:
+    outbox.open_gate()
+    outbox.post("text", "shown", lifetime=5)
+    await next_name(outbox)
+    outbox.restore_lanes(0)
+    await outbox.next()
+    await trio.sleep(10)
+    outbox.take_back("text")
+    outbox.take_back("text")
+    assert outbox.is_empty is False  # it is still in the hands of the writer
+    assert counts(outbox) == {"written_lanes": 1, "restored": 1, "discarded": 1}
+
+
+async def test_what_could_not_be_written_gives_way_to_what_is_newer(outbox: Outbox[str]) -> None:
+    outbox.open_gate()
+    outbox.post("text", "stuck")
+    await outbox.next()
+    outbox.post("text", "newer")
+    outbox.take_back("text")
+    assert counts(outbox) == {"lanes": 1, "coalesced": 1}
+
+
+async def test_a_peer_that_begins_anew_gets_what_still_holds(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    """What was there for all of its time is not lost."""
+    outbox.open_gate()
+    outbox.post("text", "brief", lifetime=5)
+    outbox.post("card", "shown")
+    outbox.post("other", "old")
+    for _ in range(3):
+        await next_name(outbox)
+    outbox.post("other", "waits")
+    await trio.sleep(5)
+    outbox.repeat_lanes()
+    assert [await next_name(outbox) for _ in range(2)] == ["waits", "shown"]
     assert outbox.is_empty
+    assert counts(outbox) == {"written_lanes": 5, "restored": 1}
 
 
 async def test_a_restored_item_that_waits_past_its_lifetime_is_thrown_away(
@@ -509,6 +568,7 @@ async def test_what_was_sent_last_is_forgotten_as_a_suspect_but_what_waits_stays
     outbox.post("card", "waits")
     outbox.forget_suspects(math.inf)
     outbox.restore_lanes(0)
+    assert outbox.statistics().discarded == 1
     assert await next_name(outbox) == "waits"
     assert outbox.is_empty
 
@@ -546,8 +606,9 @@ async def test_an_item_that_is_sent_again_tells_what_is_left_of_its_lifetime(
 ) -> None:
     outbox.open_gate()
     outbox.post("text", "shown", lifetime=10)
-    await trio.sleep(2)
-    assert (await outbox.next()).remaining is None
+    outgoing = await outbox.next()
+    assert outgoing.remaining is None
+    outbox.mark_written(outgoing)
     for left in (7, 6):
         await trio.sleep_until(10 - left)
         outbox.restore_lanes(0)

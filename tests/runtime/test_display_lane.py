@@ -246,6 +246,7 @@ async def test_a_display_that_the_cloud_cannot_take_is_not_sent_again(autojump_c
         await trio.sleep(1)
 
         assert shown(socket) == []
+        assert link.session.statistics().outbox.discarded == 1
 
 
 async def test_a_display_outlives_a_close_that_a_later_command_has_caused(autojump_clock: MockClock) -> None:
@@ -268,8 +269,41 @@ async def test_a_display_outlives_a_close_that_a_later_command_has_caused(autoju
         assert shown(socket) == []
 
 
+async def test_a_display_whose_write_failed_has_all_its_time_left(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        link.socket.line.block()
+        await show(link, "stuck", duration=1)
+        socket = await link.next_socket()
+        display = await socket.expect("display_event")
+
+        assert display["durationMs"] == 1000
+
+
+async def test_a_display_that_is_lost_because_its_time_is_over_is_counted(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await trio.sleep(9)
+        link.socket.line.lose_peer()
+        await trio.sleep(1)
+        await show(link, "into the void", duration=1)
+        socket = await link.next_socket()
+        await trio.sleep(1)
+
+        assert shown(socket) == []
+        assert link.session.statistics().outbox.discarded == 1
+
+
+async def test_a_display_that_was_shown_for_all_of_its_time_is_not_counted_as_lost(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await show(link, "brief", duration=1)
+        await trio.sleep(9)
+        link.runtime.redirect(link.runtime.url)
+        await link.next_socket()
+
+        assert link.session.statistics().outbox.discarded == 0
+
+
 async def test_a_display_that_waited_is_sent_although_its_duration_has_passed(autojump_clock: MockClock) -> None:
-    """It was never shown, so its time has not begun."""
+    """It was never shown, so its time has not begun, and all of it is left."""
     async with connected() as link:
         await trio.sleep(1)
         await link.socket.cut()
@@ -278,9 +312,10 @@ async def test_a_display_that_waited_is_sent_although_its_duration_has_passed(au
         await show(link, "brief", duration=1)
         await trio.sleep(3)
         await socket.ack()
-        await trio.sleep(1)
+        await socket.expect("subscription_update")
+        display = await socket.expect("display_event")
 
-        assert [text for _, text in shown(socket)] == ["brief"]
+        assert (display["layout"]["text"], display["durationMs"]) == ("brief", 1000)
 
 
 async def test_a_goodbye_after_the_end_is_paced_and_arrives(autojump_clock: MockClock) -> None:
