@@ -16,6 +16,7 @@ import attrs
 import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Ping, Request, TextMessage
+from wsproto.utilities import RemoteProtocolError
 
 from . import frames
 
@@ -87,7 +88,12 @@ class Cloud:
         text = ""
         try:
             async for data in stream:
-                peer.receive_data(bytes(data))
+                try:
+                    peer.receive_data(bytes(data))
+                except RemoteProtocolError:
+                    # A plain request, for the app's permissions (P2 9.6): this cloud has nothing but the socket.
+                    await stream.send_all(_NOT_FOUND)
+                    return
                 for event in peer.events():
                     match event:
                         case Request():
@@ -127,6 +133,9 @@ async def _hear(visit: Visit, text: str) -> None:
                 visit.on_display(str(cast("dict[str, object]", fields["layout"]).get("text")))
         case _:
             pass
+
+
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 def _items(value: object) -> list[object]:
