@@ -198,6 +198,15 @@ def test_every_field_of_what_users_receive_says_what_it_means() -> None:
                 for field, after in zip(node.body, [*node.body[1:], None], strict=True):
                     is_told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
                     if isinstance(field, ast.AnnAssign) and not is_told:
+def test_no_manager_shows_its_insides() -> None:
+    """A link holds all that a session knows: whoever prints `session.device` would get pages, and a wearer's data."""
+    found = [cls for cls in public_classes() if cls.__module__.startswith("mentra_trio.managers.")]
+    found = [cls for cls in found if attrs.has(cls) and "_link" in {field.name for field in attrs.fields(cls)}]
+
+    assert len(found) >= 6
+    assert [cls.__name__ for cls in found if "__repr__" in vars(cls)] == []
+
+
                         missing.append(f"{node.name}.{ast.unparse(field.target)}")
 
     assert missing == []

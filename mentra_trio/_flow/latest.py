@@ -22,11 +22,15 @@ class _Cell(Generic[T]):
     waiting: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Latest(Generic[T_co]):
     """A read-only view of a value that changes. Any number of tasks may use it."""
 
     _cell: _Cell[T_co]
+
+    def __repr__(self) -> str:
+        # The type alone: values are a wearer's, and would end up in logs.
+        return f"<Latest {type(self._cell.value).__name__}>"
 
     @property
     def value(self) -> T_co:

@@ -23,7 +23,7 @@ _LONGEST_EXPOSURE = 1.0
 """Seconds; more is a mistake."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class CameraManager:
     """The camera of the glasses. Needs the permission `CAMERA`.
 

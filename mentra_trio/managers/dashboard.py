@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LANE = "dashboard"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class DashboardManager:
     """The app's place on the dashboard, which the wearer sees when looking up. Needs no permission.
 

@@ -12,7 +12,7 @@ _CAPACITY = 64
 """Unread events of one hand; more means that nobody reads."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class DeviceManager:
     """State, abilities and buttons of the glasses. Needs no permission."""
 

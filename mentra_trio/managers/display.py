@@ -19,7 +19,7 @@ _LONGEST = 365 * 86_400.0
 _MOST_SPELLED = 10**20
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class DisplayManager:
     """The display of the glasses. What you show last is what the wearer sees.
 

@@ -25,7 +25,7 @@ _ANSWERS: StreamSpec[object] = StreamSpec(
 )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class LedManager:
     """The coloured light that faces the wearer. Needs no permission. Of today's glasses, Mentra Live has one.
 

@@ -14,7 +14,7 @@ from mentra_trio._wire.streams import LocationSubscription
 from mentra_trio.models.location import LocationAccuracy, LocationFix
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class LocationManager:
     """Where the wearer is. Declare the `LOCATION` permission of the app in the MentraOS console.
 

@@ -17,7 +17,7 @@ _CAPACITY = 100
 """Unread chunks: 2 s to 4 s of the usual 20 ms to 40 ms (P2 5.2)."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class MicManager:
     """The microphone. Needs the `MICROPHONE` permission of the app in the MentraOS console."""
 

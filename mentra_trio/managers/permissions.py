@@ -16,7 +16,7 @@ _CAPACITY = 64
 """Unread refusals: a cloud that tells of them does so once for a list of subscriptions."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PermissionsManager:
     """The app's declared permissions. They are asked of the cloud once for all sessions, and kept for five minutes.
 

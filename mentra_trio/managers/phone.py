@@ -17,7 +17,7 @@ _CAPACITY = 256
 """Unread items: more than a phone shows at once, and than the cloud replays of a calendar (100)."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PhoneManager:
     """What happens on the wearer's phone.
 

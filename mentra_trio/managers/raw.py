@@ -20,7 +20,7 @@ _OWN_MESSAGES = frozenset(
 )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class RawManager:
     """Messages and streams as they are on the wire. What you send here is not checked beyond being JSON."""
 

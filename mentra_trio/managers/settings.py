@@ -32,7 +32,7 @@ _KINDS: dict[type, str] = {
 log = logging.getLogger("mentra_trio.session")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class SettingsManager:
     """Settings of the app as defined in the MentraOS console, with their defaults."""
 

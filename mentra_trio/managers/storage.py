@@ -47,7 +47,7 @@ LONGEST = 10.0
 log = logging.getLogger("mentra_trio.session")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class StorageManager:
     """An async mapping of texts, kept by the cloud. Needs no permission. Any number of tasks may use it.
 

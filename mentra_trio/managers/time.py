@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mentra_trio._flow import Latest
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class TimeManager:
     """What time it is for the wearer. Needs no permission; nothing blocks."""
 

@@ -19,7 +19,7 @@ _CAPACITY = 256
 """Unread steps. Interims replace each other, so this is minutes of finals."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class TranscriptionManager:
     """Speech as text. Needs the `MICROPHONE` permission of the app in the MentraOS console."""
 

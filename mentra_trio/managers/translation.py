@@ -19,7 +19,7 @@ _ANY = "all"
 """The wire's word for any source language."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class TranslationSource:
     """Translations between certain languages; made by `TranslationManager`."""
 
@@ -50,7 +50,7 @@ class TranslationSource:
         )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class TranslationManager:
     """Speech in other languages. Needs the `MICROPHONE` permission of the app in the MentraOS console.
 

@@ -28,6 +28,11 @@ def test_the_view_follows_the_source(source: LatestSource[int]) -> None:
     assert seen == [0, 1]
 
 
+def test_the_view_shows_no_value_when_it_is_printed() -> None:
+    """It may be a wearer's setting."""
+    assert repr(LatestSource({"name": "Ana"}).latest) == "<Latest dict>"
+
+
 async def test_waiting_for_what_holds_already_only_checkpoints(source: LatestSource[int]) -> None:
     with assert_checkpoints():
         assert await source.latest.wait_for(at_least(0)) == 0

@@ -41,7 +41,7 @@ class _Sound(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Playing:
     """A call that waits for the end of its sound."""
 
@@ -53,7 +53,7 @@ class _Playing:
         self.scope.cancel(reason="a newer sound of this app, or a stop, has ended this one")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class SpeakerManager:
     """Sound on the phone, or on glasses that have a loudspeaker. Needs no permission.
 

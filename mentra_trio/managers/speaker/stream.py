@@ -46,7 +46,7 @@ _PAUSE = 0.25
 end of an MP3 and the beginning of another one are a gap of some 50 ms where sound goes on."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Relay:
     """One stream as the cloud sees it."""
 
@@ -100,7 +100,7 @@ class _Relay:
         return base_url != self.base_url or trio.current_time() - since >= limit
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class SpeakerStream:
     """Sound that is heard while it is made. Made by `session.speaker.open_stream`.
 
