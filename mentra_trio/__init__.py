@@ -20,13 +20,17 @@ from .config import RestartPolicy as RestartPolicy
 from .config import SessionConfig as SessionConfig
 from .errors import CloudRefusedError as CloudRefusedError
 from .errors import ConfigError as ConfigError
+from .errors import DeviceUnavailableError as DeviceUnavailableError
 from .errors import LedError as LedError
 from .errors import LinkDownError as LinkDownError
 from .errors import MentraError as MentraError
+from .errors import PermissionDeniedError as PermissionDeniedError
+from .errors import PhotoError as PhotoError
 from .errors import PlaybackError as PlaybackError
 from .errors import RequestTimedOutError as RequestTimedOutError
 from .errors import SessionClosedError as SessionClosedError
 from .errors import SlowConsumerError as SlowConsumerError
+from .errors import StreamError as StreamError
 from .models import AudioChunk as AudioChunk
 from .models import AudioFormat as AudioFormat
 from .models import ButtonPress as ButtonPress
@@ -57,6 +61,7 @@ from .models import Translation as Translation
     "DeviceState",
     "EventStream",
     "Gap",
+    "DeviceUnavailableError",
     "HeadMove",
     "Latest",
     "LedError",
@@ -68,6 +73,8 @@ from .models import Translation as Translation
     "Playback",
     "PlaybackError",
     "RawEvent",
+    "PermissionDeniedError",
+    "PhotoError",
     "RawMessage",
     "RequestTimedOutError",
     "RestartPolicy",
@@ -82,5 +89,6 @@ from .models import Translation as Translation
     "Transcript",
     "VoiceSettings",
     "__version__",
+    "StreamError",
 ]
     "Translation",

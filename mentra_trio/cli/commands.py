@@ -103,6 +103,23 @@ class Battery:
 
 
 @attrs.frozen
+@attrs.frozen
+class Wear:
+    """The wearer puts on other glasses."""
+
+    model: str
+
+
+@attrs.frozen
+class Snap:
+    """What becomes of the next photos."""
+
+    path: str | None = None
+    """File of what the camera sees; `None` for what it saw before."""
+    code: str | None = None
+    """Why they fail; `None` when they do not."""
+
+
 class Set:
     """The wearer changes a setting of the app."""
 
@@ -145,7 +162,7 @@ class Quit:
     """All is over."""
 
 
-Action = Say | Press | Head | Drop | Stop | Start | Battery | Set | Expect | Wait | Stats | Help
+Action = Say | Press | Head | Drop | Stop | Start | Battery | Wear | Snap | Set | Expect | Wait | Stats | Help
 """What is done on the stage."""
 Command = Action | Quit
 """What a line may say."""
@@ -318,6 +335,19 @@ def _read_battery(arguments: _Arguments) -> Battery:
 
 
 def _read_set(arguments: _Arguments) -> Set:
+def _read_wear(arguments: _Arguments) -> Wear:
+    if arguments.text not in MODELS:
+        arguments.fail(f"glasses are one of {', '.join(MODELS)}")
+    return Wear(arguments.text)
+
+
+def _read_photo(arguments: _Arguments) -> Snap:
+    words = [word.text for word in arguments.words]
+    if words[:1] == ["fail"]:
+        return Snap(code=" ".join(words[1:]) or "CAMERA_CAPTURE_FAILED")
+    return Snap(path=arguments.text or None)
+
+
     if len(arguments.words) < 2:
         arguments.fail("set needs the key of a setting and a value")
     key = arguments.words[0].text
@@ -464,6 +494,21 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             read=_read_battery,
         ),
         "set": Usage(
+        "wear": Usage(
+            form="wear MODEL",
+            summary="put on other glasses, such as Mentra Live",
+            details="The app sees another model with other capabilities. They are connected, with Wi-Fi if they can.",
+            read=_read_wear,
+        ),
+        "photo": Usage(
+            form="photo [FILE|fail [CODE]]",
+            summary="choose what becomes of the next photos",
+            details=(
+                "FILE is what the camera sees; unless given it is one grey pixel. With fail the photos fail with CODE, "
+                "such as CAMERA_BUSY, until the next photo command. Needs glasses with a camera: wear Mentra Live."
+            ),
+            read=_read_photo,
+        ),
             form="set KEY VALUE",
             summary="change a setting of the app",
             details=(

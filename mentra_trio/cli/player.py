@@ -15,10 +15,27 @@ import trio
 from mentra_trio.models.session import HandlerCrash
 from mentra_trio.server import MiniAppServer
 from mentra_trio.session import MentraSession
-from mentra_trio.simulator import AppState, Cloud, ExpectationError, Stage, User
+from mentra_trio.simulator import AppState, Cloud, ExpectationError, PhotoOutcome, Stage, User
 from mentra_trio.simulator.glasses import unmet
 
-from .commands import Action, Battery, Drop, Expect, Head, Help, Press, Say, Set, Start, Stats, Stop, Wait, explain
+from .commands import (
+    Action,
+    Battery,
+    Drop,
+    Expect,
+    Head,
+    Help,
+    Press,
+    Say,
+    Set,
+    Snap,
+    Start,
+    Stats,
+    Stop,
+    Wait,
+    Wear,
+    explain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -202,6 +219,12 @@ class Player:
                 return await self._start()
             case Battery(level):
                 return await self._set_battery(level)
+            case Wear(model):
+                self._user.wear(model)
+                await self._wait_read()
+                return ""
+            case Snap(path, code):
+                return await self._prepare_photo(path, code)
             case Set(key, value):
                 return await self._set(key, value)
             case Expect(text, seconds):
@@ -360,6 +383,17 @@ class Player:
         while not self._user.update_device(batteryLevel=level):  # noqa: ASYNC110
             await trio.sleep(_POST_PAUSE)
         await self._wait_read()
+        return ""
+
+    async def _prepare_photo(self, path: str | None, code: str | None) -> str:
+        camera = self._user.glasses.camera
+        if path is not None:
+            try:
+                camera.sees = await trio.Path(path).read_bytes()
+            except OSError as error:
+                raise CommandFailedError(f"{path} cannot be read: {error.strerror}") from error
+        camera.outcome = PhotoOutcome.UPLOADED if code is None else PhotoOutcome.REFUSED
+        camera.code = code or camera.code
         return ""
 
     async def _set(self, key: str, value: object) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from pathlib import Path
 
 import attrs
 import pytest
@@ -9,7 +10,15 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from mentra_trio import LinkState, MentraSession, MiniAppServer, RestartPolicy
+from mentra_trio import (
+    DeviceUnavailableError,
+    LinkState,
+    MentraError,
+    MentraSession,
+    MiniAppServer,
+    PhotoError,
+    RestartPolicy,
+)
 from mentra_trio.cli.commands import (
     Action,
     Battery,
@@ -20,10 +29,12 @@ from mentra_trio.cli.commands import (
     Press,
     Say,
     Set,
+    Snap,
     Start,
     Stats,
     Stop,
     Wait,
+    Wear,
     parse,
 )
 from mentra_trio.cli.commands import Quit as QuitCommand
@@ -817,3 +828,32 @@ async def test_every_command_can_be_cancelled_at_once_and_the_next_one_works(
         assert scope.cancelled_caught
         await play(stage.player, "start", "say still there")
         assert echo.heard[-1] == "still there"
+
+
+async def test_photos_are_what_the_command_says(autojump_clock: MockClock, tmp_path: Path) -> None:
+    picture = tmp_path / "tree.jpg"
+    picture.write_bytes(b"a tree")
+    sizes: list[object] = []
+    app = make_app()
+
+    @app.on_session
+    async def shoot(session: MentraSession) -> None:
+        while True:
+            try:
+                sizes.append((await session.camera.take_photo()).data)
+            except MentraError as error:
+                sizes.append(error)
+            await trio.sleep(60)
+
+    async with open_stage(app) as stage:
+        await stage.player.play(Start())
+        await stage.player.play(Wear("Mentra Live"))
+        for command in (Snap(path=str(picture)), Snap(code="BATTERY_LOW")):
+            await stage.player.play(command)
+            await stage.player.play(Wait(60))
+        with pytest.raises(CommandFailedError, match="cannot be read"):
+            await stage.player.play(Snap(path=str(tmp_path / "none.jpg")))
+
+    assert isinstance(sizes[0], DeviceUnavailableError)
+    assert sizes[1] == b"a tree"
+    assert isinstance(sizes[2], PhotoError)

@@ -23,6 +23,8 @@ from mentra_trio import (
     MentraError,
     MentraSession,
     MiniAppServer,
+    PermissionDeniedError,
+    PhotoError,
     PressType,
     RawEvent,
     RawMessage,
@@ -39,6 +41,7 @@ from mentra_trio import (
     Transcript,
     __version__,
 )
+from mentra_trio.models import FovPosition, Photo, PhotoForwarded, PhotoSize
 
 version: str = __version__
 
@@ -158,6 +161,12 @@ def facts(session: MentraSession) -> None:
     assert_type(app.session_for("ana@example.com"), MentraSession | None)
 
 
+async def camera(session: MentraSession) -> None:
+    assert_type(await session.camera.take_photo(size=PhotoSize.SMALL, exposure=0.01), Photo)
+    assert_type(await session.camera.take_photo_to("https://photos.example.com", auth_token="t"), PhotoForwarded)
+    await session.camera.set_fov(92, position=FovPosition.TOP)
+
+
 async def failures(session: MentraSession) -> None:
     try:
         await raw(session)
@@ -168,6 +177,10 @@ async def failures(session: MentraSession) -> None:
         assert_type(error.capacity, int)
     except SessionClosedError as error:
         assert_type(error.reason, str)
+    except PhotoError as error:
+        assert_type(error.stage, str | None)
+    except PermissionDeniedError as error:
+        assert_type(error.permission, str)
     except CloudRefusedError as error:
         assert_type(error.code, str)
     except RequestTimedOutError as error:
