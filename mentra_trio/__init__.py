@@ -37,8 +37,10 @@ from .models import ButtonPress as ButtonPress
 from .models import Capabilities as Capabilities
 from .models import DeviceState as DeviceState
 from .models import HeadMove as HeadMove
+from .models import HeadPosition as HeadPosition
 from .models import LinkState as LinkState
 from .models import Playback as Playback
+from .models import PressType as PressType
 from .models import RawEvent as RawEvent
 from .models import RawMessage as RawMessage
 from .models import SettingChange as SettingChange
@@ -46,12 +48,12 @@ from .models import StopKind as StopKind
 from .models import StopReason as StopReason
 from .models import SystemSettings as SystemSettings
 from .models import Transcript as Transcript
+from .models import Translation as Translation
 from .models import VoiceSettings as VoiceSettings
 from .server import MiniAppServer as MiniAppServer
 from .session import MentraSession as MentraSession
 
 __all__ = [
-from .models import Translation as Translation
     "AudioChunk",
     "AudioFormat",
     "ButtonPress",
@@ -59,10 +61,11 @@ from .models import Translation as Translation
     "CloudRefusedError",
     "ConfigError",
     "DeviceState",
+    "DeviceUnavailableError",
     "EventStream",
     "Gap",
-    "DeviceUnavailableError",
     "HeadMove",
+    "HeadPosition",
     "Latest",
     "LedError",
     "LinkDownError",
@@ -70,11 +73,12 @@ from .models import Translation as Translation
     "MentraError",
     "MentraSession",
     "MiniAppServer",
-    "Playback",
-    "PlaybackError",
-    "RawEvent",
     "PermissionDeniedError",
     "PhotoError",
+    "Playback",
+    "PlaybackError",
+    "PressType",
+    "RawEvent",
     "RawMessage",
     "RequestTimedOutError",
     "RestartPolicy",
@@ -85,10 +89,10 @@ from .models import Translation as Translation
     "SlowConsumerError",
     "StopKind",
     "StopReason",
+    "StreamError",
     "SystemSettings",
     "Transcript",
+    "Translation",
     "VoiceSettings",
     "__version__",
-    "StreamError",
 ]
-    "Translation",

@@ -28,6 +28,7 @@ PUBLIC = [
     "EventStream",
     "Gap",
     "HeadMove",
+    "HeadPosition",
     "Latest",
     "LinkDownError",
     "LinkState",
@@ -38,6 +39,7 @@ PUBLIC = [
     "PermissionDeniedError",
     "PhotoError",
     "PlaybackError",
+    "PressType",
     "RawEvent",
     "RawMessage",
     "RequestTimedOutError",
@@ -49,9 +51,9 @@ PUBLIC = [
     "SlowConsumerError",
     "StopKind",
     "StopReason",
+    "StreamError",
     "SystemSettings",
     "Transcript",
-    "StreamError",
     "VoiceSettings",
     "__version__",
 ]
@@ -76,13 +78,13 @@ MODELS = [
     "LightCapabilities",
     "LinkState",
     "MicrophoneCapabilities",
-    "Playback",
-    "PowerCapabilities",
-    "PressType",
     "Photo",
     "PhotoCompression",
     "PhotoForwarded",
     "PhotoSize",
+    "Playback",
+    "PowerCapabilities",
+    "PressType",
     "RawEvent",
     "RawMessage",
     "ReferenceCard",
@@ -195,6 +197,15 @@ def test_the_first_line_of_a_docstring_is_a_sentence(cls: type) -> None:
         assert first.rstrip().endswith((".", ":")), first
 
 
+def test_no_manager_shows_its_insides() -> None:
+    """A link holds all that a session knows: whoever prints `session.device` would get pages, and a wearer's data."""
+    found = [cls for cls in public_classes() if cls.__module__.startswith("mentra_trio.managers.")]
+    found = [cls for cls in found if attrs.has(cls) and "_link" in {field.name for field in attrs.fields(cls)}]
+
+    assert len(found) >= 6
+    assert [cls.__name__ for cls in found if "__repr__" in vars(cls)] == []
+
+
 def test_every_field_of_what_users_receive_says_what_it_means() -> None:
     """Docs of fields stand under them as a string, which only the source tells. Groups of flags say it by name."""
     told_by_their_names = {"Resolution", "TextWall"} | {name for name in MODELS if name.endswith("Capabilities")}
@@ -206,15 +217,6 @@ def test_every_field_of_what_users_receive_says_what_it_means() -> None:
                 for field, after in zip(node.body, [*node.body[1:], None], strict=True):
                     is_told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
                     if isinstance(field, ast.AnnAssign) and not is_told:
-def test_no_manager_shows_its_insides() -> None:
-    """A link holds all that a session knows: whoever prints `session.device` would get pages, and a wearer's data."""
-    found = [cls for cls in public_classes() if cls.__module__.startswith("mentra_trio.managers.")]
-    found = [cls for cls in found if attrs.has(cls) and "_link" in {field.name for field in attrs.fields(cls)}]
-
-    assert len(found) >= 6
-    assert [cls.__name__ for cls in found if "__repr__" in vars(cls)] == []
-
-
                         missing.append(f"{node.name}.{ast.unparse(field.target)}")
 
     assert missing == []

@@ -127,6 +127,8 @@ class Stage(enum.StrEnum):
     """The app's server did not take the start webhook, twice: is `public_url` the URL that `AsgiWebhooks` knows, does
     the app run (`async with app.running(...)`), is its `api_key` that of `InstalledApp`? Its log tells more."""
     TIMEOUT = "TIMEOUT"
+    """The server took the webhook, but no socket of the app was accepted within 6 s: is it given the cloud's connector
+    (`app.running(connector=cloud.connector)`), and does the cloud accept connections?"""
     STOPPED = "STOPPED"
     """The app was stopped, or the wearer's session ended, while it started: start it again."""
 
