@@ -42,6 +42,8 @@ class RestartPolicy:
 
     It is started again in place, after an exponential pause, but not more often than `max_restarts` times within
     `window`; then the session ends. `RestartPolicy(max_restarts=0)` ends it at the first crash.
+
+    Design: D6.
     """
 
     max_restarts: int = attrs.field(default=3, validator=_not_negative)
@@ -60,7 +62,10 @@ class RestartPolicy:
 
 @attrs.frozen(kw_only=True)
 class SessionConfig:
-    """Numbers of a session's link (D20). The defaults fit the real cloud; tests and experiments may differ."""
+    """Numbers of a session's link. The defaults fit the real cloud; tests and experiments may differ.
+
+    Design: D20.
+    """
 
     connect_timeout: float = attrs.field(default=4.0, validator=_positive)
     """Seconds for dialling, TLS and the upgrade."""

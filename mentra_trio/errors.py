@@ -122,7 +122,10 @@ class DecodeError(ProtocolError):
 
 
 class HandshakeError(ProtocolError):
-    """The cloud refused the connection for good (P1 2.5, 2.6)."""
+    """The cloud refused the connection for good.
+
+    Protocol: P1 2.5, 2.6.
+    """
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"the cloud refused the connection with {code}: {text}")
@@ -133,7 +136,10 @@ class HandshakeError(ProtocolError):
 
 
 class HostNotAllowedError(ProtocolError):
-    """A webhook named a host that this app does not trust, so nothing was sent there (D14)."""
+    """A webhook named a host that this app does not trust, so nothing was sent there.
+
+    Design: D14.
+    """
 
 
 class RequestError(MentraError):
@@ -165,7 +171,10 @@ class DeviceUnavailableError(RequestError):
 
 
 class PhotoError(RequestError):
-    """A photo could not be taken, or did not arrive (P3 5.5)."""
+    """A photo could not be taken, or did not arrive.
+
+    Protocol: P3 5.5.
+    """
 
     def __init__(self, code: str, text: str, *, stage: str | None = None, url: str | None = None) -> None:
         super().__init__(f"no photo: {code}{f': {text}' if text else ''}")
@@ -181,7 +190,10 @@ class PhotoError(RequestError):
 
 
 class StreamError(RequestError):
-    """A video stream could not be started (P3 6)."""
+    """A video stream could not be started.
+
+    Protocol: P3 6.
+    """
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"no video stream: {code}{f': {text}' if text else ''}")
@@ -199,9 +211,8 @@ class LedError(RequestError):
         self.text = text
         """The phone's words, such as `busy`; often empty."""
 
-
-class LedError(RequestError):
-    """The glasses did not switch their light (P3 8.3)."""
+    Protocol: P3 8.3.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(f"the glasses did not switch their light{f': {text}' if text else ''}")
@@ -219,7 +230,10 @@ class StorageError(RequestError):
 
 
 class StorageLimitError(StorageError):
-    """More was to be stored than the cloud takes (P3 9.4). The app's author must act: store less, or delete."""
+    """More was to be stored than the cloud takes. The app's author must act: store less, or delete.
+
+    Protocol: P3 9.4.
+    """
 
     def __init__(self, what: str, size: int | None, limit: int, *, status: int | None = None) -> None:
         have = "has more than" if size is None else f"has {size} UTF-16 units, more than"
@@ -249,7 +263,10 @@ class CloudUnreachableError(RequestError):
 
 
 class PlaybackError(RequestError):
-    """The phone could not play a sound, or a stream of sound was ended by a newer sound of this app (P3 4)."""
+    """The phone could not play a sound, or a stream of sound was ended by a newer sound of this app.
+
+    Protocol: P3 4.
+    """
 
     def __init__(self, text: str, *, is_interrupted: bool = False) -> None:
         super().__init__(f"the sound was not played: {text or 'the phone does not say why'}")

@@ -134,6 +134,8 @@ class MiniAppServer:
 
         It may return early: the session stays connected until it is ended (D5). If it raises, it is started again by
         the restart policy (D6). Usable as a decorator or as a plain call; one function only.
+
+        Design: D8.
         """
         _check_async(handler, "@app.on_session", "async def handler(session)")
         if self._handler is not None:
@@ -161,6 +163,8 @@ class MiniAppServer:
         that proves who speaks. The cloud ignores errors and never repeats the call; an exception is logged.
 
         Usable as a decorator or as a plain call; one function only.
+
+        Protocol: P1 6.3.
         """
         _check_async(handler, "@app.on_settings", "async def handler(user_id, settings)")
         if self._settings_handler is not None:
@@ -169,7 +173,10 @@ class MiniAppServer:
         return handler
 
     def session_for(self, user_id: str) -> MentraSession | None:
-        """Give the session of a wearer, if one goes on. Ids are compared without regard to case (P1 0)."""
+        """Give the session of a wearer, if one goes on. Ids are compared without regard to case.
+
+        Protocol: P1 0.
+        """
         if self._desk is None:
             return None
         wanted = user_id.lower()

@@ -54,6 +54,8 @@ class MentraSession:
     (loops exit normally), and `stop_reason` says why.
 
     Any number of tasks may use a session. Objects of this class are made by the server.
+
+    Design: D17.
     """
 
     _runtime: LinkRuntime
@@ -122,7 +124,10 @@ class MentraSession:
 
     @property
     def session_id(self) -> str:
-        """The cloud's name for wearer and app together; the same for every run (P1 0)."""
+        """The cloud's name for wearer and app together; the same for every run.
+
+        Protocol: P1 0.
+        """
         return self._runtime.session_id
 
     @property
@@ -140,6 +145,8 @@ class MentraSession:
         """Where the cloud's HTTP API is reached, such as `https://api.mentra.glass` (P1 8.1).
 
         Changes when the session moves to another cloud (D17).
+
+        Protocol: P1 8.1.
         """
         return self._runtime.base_url
 

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -204,6 +205,13 @@ def test_no_manager_shows_its_insides() -> None:
 
     assert len(found) >= 6
     assert [cls.__name__ for cls in found if "__repr__" in vars(cls)] == []
+
+
+@pytest.mark.parametrize("cls", public_classes(), ids=lambda cls: cls.__name__)
+def test_the_first_line_of_a_docstring_needs_no_book_beside_it(cls: type) -> None:
+    """Sources such as `P1 2.6` come below it: `Protocol: P1 2.6.`"""
+    for doc in (inspect.getdoc(cls) or "", *(doc for _, doc in docs_of_members(cls))):
+        assert not re.search(r"\b[PDT]\d", doc.partition("\n")[0]), doc
 
 
 def test_every_field_of_what_users_receive_says_what_it_means() -> None:

@@ -50,6 +50,8 @@ class CameraManager:
         The glasses or the phone upload it to this app's own server, at `/photo-upload` below the public URL in the
         console. The white light of the glasses always flashes: wearers cannot photograph secretly.
 
+        Protocol: P3 5.5.
+
         Args:
             size: how large; the smaller, the sooner it is here.
             compression: what the glasses do to it before the upload.

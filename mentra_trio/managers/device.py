@@ -35,5 +35,8 @@ class DeviceManager:
 
     @property
     def capabilities(self) -> Latest[Capabilities | None]:
-        """What the connected model can do; `None` when there are no glasses or the model is unknown (P2 6.4)."""
+        """What the connected model can do; `None` when there are no glasses or the model is unknown.
+
+        Protocol: P2 6.4.
+        """
         return self._link.state.capabilities

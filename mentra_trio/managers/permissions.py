@@ -51,6 +51,8 @@ class PermissionsManager:
         """Open a stream of refusals that the cloud told of. Today's cloud tells of none (P2 9.5).
 
         A loop that falls 64 behind misses the oldest, which are counted.
+
+        Protocol: P2 9.5.
         """
         return self._link.subscribe(
             StreamSpec(

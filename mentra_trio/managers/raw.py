@@ -41,6 +41,8 @@ class RawManager:
 
         A loop that does not keep up misses the oldest events, which are counted.
 
+        Protocol: P2 2.
+
         Raises:
             ValueError: `all`, `*`, or a language stream that the cloud cannot parse: it would switch permission checks
                 off or stop the speech of the wearer's other apps (P2 1.4.3).

@@ -72,7 +72,10 @@ class SettingsManager:
 
     @property
     def system(self) -> Latest[SystemSettings]:
-        """The wearer's settings of MentraOS itself, such as the time zone and the units (P1 5.3)."""
+        """The wearer's settings of MentraOS itself, such as the time zone and the units.
+
+        Protocol: P1 5.3.
+        """
         return self._link.state.system
 
     def stream(self, *keys: str) -> EventStream[SettingChange]:

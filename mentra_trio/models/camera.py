@@ -9,7 +9,10 @@ import attrs
 
 
 class PhotoSize(enum.StrEnum):
-    """How large a photo is, over Wi-Fi and in brackets where the glasses have none (P3 5.2)."""
+    """How large a photo is, over Wi-Fi and in brackets where the glasses have none.
+
+    Protocol: P3 5.2.
+    """
 
     SMALL = "small"
     """640 x 480 (400 x 300)."""
@@ -22,7 +25,10 @@ class PhotoSize(enum.StrEnum):
 
 
 class PhotoCompression(enum.StrEnum):
-    """What the glasses do to a photo before they upload it over Wi-Fi (P3 5.2)."""
+    """What the glasses do to a photo before they upload it over Wi-Fi.
+
+    Protocol: P3 5.2.
+    """
 
     NONE = "none"
     """Nothing."""
@@ -33,7 +39,10 @@ class PhotoCompression(enum.StrEnum):
 
 
 class FovPosition(enum.StrEnum):
-    """Which part of the picture a narrower field of view shows (P3 7)."""
+    """Which part of the picture a narrower field of view shows.
+
+    Protocol: P3 7.
+    """
 
     CENTER = "center"
     TOP = "top"
@@ -58,7 +67,10 @@ class Photo:
 
 @attrs.frozen(kw_only=True)
 class PhotoForwarded:
-    """A photo that goes elsewhere. It says that the glasses were told, not that a photo was taken (P3 5.7)."""
+    """A photo that goes elsewhere. It says that the glasses were told, not that a photo was taken.
+
+    Protocol: P3 5.7.
+    """
 
     request_id: str
     """The random id that the upload carries."""

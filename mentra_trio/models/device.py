@@ -10,7 +10,10 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class DeviceState:
-    """What is known about the glasses at the moment. `None` means unknown (P2 6.3)."""
+    """What is known about the glasses at the moment. `None` means unknown.
+
+    Protocol: P2 6.3.
+    """
 
     connected: bool | None = None
     """Whether glasses are connected. The cloud may say so before they really are (P2 6.5, V3)."""
@@ -183,7 +186,10 @@ class PowerCapabilities:
 
 @attrs.frozen(kw_only=True)
 class Capabilities:
-    """What the connected model can do (P2 6.4). A detail is `None` where the model has no such hardware."""
+    """What the connected model can do. A detail is `None` where the model has no such hardware.
+
+    Protocol: P2 6.4.
+    """
 
     model_name: str
     has_camera: bool = False
@@ -218,7 +224,10 @@ class PressType(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class ButtonPress:
-    """A button was pressed (P2 6.2.1)."""
+    """A button was pressed.
+
+    Protocol: P2 6.2.1.
+    """
 
     button_id: str
     """Which button, such as `camera`."""
@@ -244,7 +253,10 @@ class HeadPosition(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class HeadMove:
-    """The wearer looked up or down (P2 6.2.2)."""
+    """The wearer looked up or down.
+
+    Protocol: P2 6.2.2.
+    """
 
     position: HeadPosition
     """Where the wearer looks."""

@@ -92,7 +92,10 @@ class RawMessage:
 
 @attrs.frozen(kw_only=True)
 class RawEvent:
-    """An event of a subscribed stream as it came (P2 1.2)."""
+    """An event of a subscribed stream as it came.
+
+    Protocol: P2 1.2.
+    """
 
     stream_type: str
     """The stream's name as the cloud sent it, with options."""

@@ -19,7 +19,10 @@ class SettingChange:
 
 @attrs.frozen(kw_only=True)
 class SystemSettings:
-    """The wearer's own settings of MentraOS (P1 5.3)."""
+    """The wearer's own settings of MentraOS.
+
+    Protocol: P1 5.3.
+    """
 
     metric_system_enabled: bool = False
     """Whether to show metric units."""

@@ -29,7 +29,10 @@ class Playback:
 
 @attrs.frozen(kw_only=True)
 class VoiceSettings:
-    """How a voice speaks. What is not given is what the cloud uses for an app that gives nothing (P3 4.5)."""
+    """How a voice speaks. What is not given is what the cloud uses for an app that gives nothing.
+
+    Protocol: P3 4.5.
+    """
 
     stability: float = 0.68
     """0 to 1: from lively to steady."""

@@ -215,12 +215,18 @@ class AppSession:
 
     @property
     def session_id(self) -> str:
-        """The same at every run (P1 0)."""
+        """The same at every run.
+
+        Protocol: P1 0.
+        """
         return f"{self._home.user_id}-{self.package_name}"
 
     @property
     def is_v3(self) -> bool:
-        """Whether the cloud treats the app as one of the third SDK generation (P1 2.3)."""
+        """Whether the cloud treats the app as one of the third SDK generation.
+
+        Protocol: P1 2.3.
+        """
         return self.sdk_major is not None and self.sdk_major >= 3
 
     @property
@@ -337,14 +343,20 @@ class AppSession:
         self._home.broadcast_app_state()
 
     def reconnected(self, connection: AppConnection, sdk_major: int) -> None:
-        """Attach a socket that goes on with the session. A start under way is not completed by it (P1 1.6)."""
+        """Attach a socket that goes on with the session. A start under way is not completed by it.
+
+        Protocol: P1 1.6.
+        """
         self.sdk_major = sdk_major
         self.attach(connection, "reconnect_ack")
         if not self._home.cloud.quirks.reconnect_leaves_start_pending:
             self._finish_start(STARTED)
 
     def attach(self, connection: AppConnection, ack: str) -> None:
-        """Make a socket the app's. The one before it is forgotten, not closed (P1 2.10)."""
+        """Make a socket the app's. The one before it is forgotten, not closed.
+
+        Protocol: P1 2.10.
+        """
         cloud = self._home.cloud
         self._cancel_grace()
         if self.connection is not None and self.connection is not connection:
@@ -450,7 +462,10 @@ class AppSession:
         return self.state in {AppState.RUNNING, AppState.CONNECTING}
 
     async def stop(self) -> None:
-        """Stop the app in the order of P1 1.2: the webhook is awaited first, without a limit."""
+        """Stop the app in the cloud's order: the webhook is awaited first, without a limit.
+
+        Protocol: P1 1.2.
+        """
         home = self._home
         self.state = AppState.STOPPING
         self._finish_start(StartResult(succeeded=False, failed_at=Stage.STOPPED))
@@ -472,7 +487,10 @@ class AppSession:
         home.cloud.notify()
 
     def dispose(self) -> None:
-        """End with the wearer's session; there is no webhook (P1 1.2)."""
+        """End with the wearer's session; there is no webhook.
+
+        Protocol: P1 1.2.
+        """
         home = self._home
         self._cancel_grace()
         self.state = AppState.STOPPED
@@ -510,14 +528,20 @@ class AppSession:
         self._home.subscriptions_changed()
 
     def relay(self, message: JsonObject | bytes) -> bool:
-        """Send an event if the app has a socket; otherwise it is lost (P1 2.10)."""
+        """Send an event if the app has a socket; otherwise it is lost.
+
+        Protocol: P1 2.10.
+        """
         if self.connection is None:
             return False
         self.connection.send(message)
         return True
 
     def deliver(self, message: JsonObject) -> bool:
-        """Send a transcript or a result. To an app without a socket this restarts its 5 s (P1 2.10)."""
+        """Send a transcript or a result. To an app without a socket this restarts its 5 s.
+
+        Protocol: P1 2.10.
+        """
         if self.relay(message):
             return True
         if self.state is AppState.CONNECTING or self.state in _DOWN:

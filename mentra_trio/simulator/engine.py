@@ -178,7 +178,10 @@ class Cloud:
         return self._users.setdefault(stored.user_id, User(self, stored))
 
     def app_token(self, package_name: str) -> str:
-        """Make a token with which an app connects without an init (P1 2.2)."""
+        """Make a token with which an app connects without an init.
+
+        Protocol: P1 2.2.
+        """
         return make_token(package_name, self.store.apps[package_name].api_key, self.token_secret)
 
     @property
@@ -229,7 +232,10 @@ class Cloud:
         await trio.sleep(self.faults.database_delay)
 
     async def post(self, app: InstalledApp, path: str, body: JsonObject, *, limit: float) -> bool:
-        """Post to an app; return whether it said 2xx in time (P1 1.3)."""
+        """Post to an app; return whether it said 2xx in time.
+
+        Protocol: P1 1.3.
+        """
         status: int | None = None
         with trio.move_on_after(limit):
             status = await self.webhooks.post(f"{app.public_url}{path}", dumps(body).encode())
@@ -310,7 +316,10 @@ class Cloud:
         self._connections[connection] = None
 
     def connection_ended(self, connection: AppConnection) -> None:
-        """Note the end of a socket, and count it against its app (P1 2.10)."""
+        """Note the end of a socket, and count it against its app.
+
+        Protocol: P1 2.10.
+        """
         self._connections.pop(connection, None)
         self.unpark_connection(connection)
         session = self._sessions.get(connection.user_id)
@@ -322,7 +331,10 @@ class Cloud:
     # --- the park
 
     def park(self, connection: AppConnection, code: str, text: str) -> None:
-        """Keep a socket until the wearer's session knows what to do with it (P1 2.6)."""
+        """Keep a socket until the wearer's session knows what to do with it.
+
+        Protocol: P1 2.6.
+        """
         key = connection.user_id, connection.package_name
         older = self._parked.pop(key, None)
         if older is not None:
@@ -373,6 +385,8 @@ class Cloud:
         """Shut down: every socket is closed with 1001, upgrades get 503 (P1 2.9). `resume` ends it.
 
         Returns when all sockets are gone; those that do not answer within 5 s are cut.
+
+        Protocol: P1 2.9.
         """
         self.faults.draining = True
         sockets = self.connections

@@ -164,7 +164,10 @@ class Glasses:
         await self._changed.wait()
 
     def draw(self, message: JsonObject) -> None:
-        """Show what the phone was told to show. What the phone cannot draw leaves the display as it is (P3 1.2)."""
+        """Show what the phone was told to show. What the phone cannot draw leaves the display as it is.
+
+        Protocol: P3 1.2.
+        """
         layout = message.get("layout")
         if not isinstance(layout, dict):
             return

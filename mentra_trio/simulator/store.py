@@ -67,7 +67,10 @@ class Store:
         self.apps[app.package_name] = app
 
     def storage(self, user_id: str, package_name: str) -> Storage:
-        """Look up what an app stored for a wearer. Nobody checks that there is one (P3 9.3)."""
+        """Look up what an app stored for a wearer. Nobody checks that there is one.
+
+        Protocol: P3 9.3.
+        """
         return self._storages.setdefault((user_id.lower(), package_name), Storage(nests_dots=True))
 
     def user(self, user_id: str, *, model: str | None = None) -> StoredUser:

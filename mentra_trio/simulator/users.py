@@ -132,7 +132,10 @@ class User:
         self._phone = None
 
     def phone_message(self, fields: Mapping[str, object]) -> None:
-        """Send any message of the phone, as it is: voice activity, notifications, whatever else (P2 1.7)."""
+        """Send any message of the phone, as it is: voice activity, notifications, whatever else.
+
+        Protocol: P2 1.7.
+        """
         self._session().phone_sent(dict(fields))
 
     def answer_later(self, seconds: float, fields: Mapping[str, object]) -> None:
@@ -159,7 +162,10 @@ class User:
         return status
 
     def report_photo(self, fields: Mapping[str, object]) -> int:
-        """Report how a photo went, over REST (P3 5.5); give the status of the cloud's answer."""
+        """Report how a photo went, over REST; give the status of the cloud's answer.
+
+        Protocol: P3 5.5.
+        """
         session = self._cloud.session(self.user_id)
         return 503 if session is None else answer_photo(session, dict(fields)).status
 
@@ -173,15 +179,125 @@ class User:
         if reaction is not None:
             reaction(self, message)
 
+    def phone_post(self, path: str, body: Mapping[str, object]) -> int:
+        """Post to the cloud's REST interface for phones; return the HTTP status.
+
+        `/api/client/notifications`, `.../notifications/dismissed`, `.../calendar`, `.../location` and
+        `.../location/poll-response/ID`; the bodies are the wire's.
+
+        Protocol: P2 1.7.
+        """
+        session = self._home()
+        if session is None:
+            return 503
+        fields = dict(body)
+        match path.removeprefix("/api/client/").split("/"):
+            case ["notifications"]:
+                return session.phone_data.notified(fields)
+            case ["notifications", "dismissed"]:
+                return session.phone_data.dismissed(fields)
+            case ["calendar"]:
+                return session.phone_data.calendar_posted(fields)
+            case ["location"]:
+                return session.places.posted(fields)
+            case ["location", "poll-response", number]:
+                return session.places.posted(fields, number)
+            case _:
+                return 404
+
+    def notify(
+        self,
+        app: str,
+        title: str,
+        content: str,
+        *,
+        notification_id: str | None = None,
+        priority: str = "normal",
+        package_name: str | None = None,
+    ) -> str:
+        """Let a notification appear on the phone; return its id, with which `dismiss` takes it away.
+
+        Protocol: P2 7.2.
+        """
+        number = notification_id or f"notification-{next(self._numbers)}"
+        body: JsonObject = {
+            "notificationId": number,
+            "app": app,
+            "title": title,
+            "content": content,
+            "priority": priority,
+            "timestamp": self._milliseconds(),
+            "packageName": package_name,
+        }
+        self._posted("/api/client/notifications", body)
+        return number
+
+    def dismiss(self, notification_id: str, *, key: str = "0", package_name: str = "com.example.phone") -> None:
+        """Let a notification go from the phone.
+
+        Protocol: P2 7.3.
+        """
+        body: JsonObject = {"notificationId": notification_id, "notificationKey": key, "packageName": package_name}
+        self._posted("/api/client/notifications/dismissed", body)
+
+    def add_event(
+        self,
+        title: str,
+        start: datetime,
+        end: datetime | None = None,
+        *,
+        event_id: str | None = None,
+        time_zone: str | None = None,
+        all_day: bool = False,
+    ) -> str:
+        """Let the phone tell an entry of its calendar; return its id, with which it can be told again.
+
+        Protocol: P2 7.4.
+        """
+        number = event_id or f"event-{next(self._numbers)}"
+        entry: JsonObject = {
+            "id": number,
+            "title": title,
+            "startDate": to_iso(start),
+            "endDate": to_iso(start if end is None else end),
+            "timeZone": time_zone,
+            "allDay": all_day,
+        }
+        self._posted("/api/client/calendar", {"events": [entry]})
+        return number
+
+    def move_to(self, lat: float, lng: float, *, accuracy: float | None = None) -> None:
+        """Go somewhere: the phone tells the cloud, and from now on answers those that ask where it is.
+
+        Real phones tell as often as the tier of all apps says; this one, when it moves.
+
+        Protocol: P2 8.
+        """
+        self.position = {"lat": lat, "lng": lng, **({} if accuracy is None else {"accuracy": accuracy})}
+        self._posted("/api/client/location", {"location": self.position})
+
+    def _posted(self, path: str, body: JsonObject) -> None:
+        self._session()
+        status = self.phone_post(path, body)
+        if status != 200:
+            msg = f"the cloud answers {path} with {status}: something is missing in it"
+            raise ValueError(msg)
+
     def press(self, button: str = "main", kind: PressType | str = PressType.SHORT) -> None:
-        """Press a button of the glasses, `short` or `long`, under the name that the glasses have for it (P2 6.2.1)."""
+        """Press a button of the glasses, `short` or `long`, under the name that the glasses have for it.
+
+        Protocol: P2 6.2.1.
+        """
         pressed = _known(PressType, kind, "a press")
         self.phone_message(
             {"type": "button_press", "buttonId": button, "pressType": pressed, "timestamp": self._milliseconds()}
         )
 
     def look(self, position: HeadPosition | str) -> None:
-        """Look `up` or `down` (P2 6.2.2)."""
+        """Look `up` or `down`.
+
+        Protocol: P2 6.2.2.
+        """
         seen = _known(HeadPosition, position, "a head")
         self.phone_message({"type": "head_position", "position": seen, "timestamp": self._milliseconds()})
 
@@ -319,7 +435,10 @@ class User:
     # --- what apps stored
 
     def stored_values(self, package_name: str) -> Mapping[str, str]:
-        """What an app has stored for the wearer, under the keys of the wire (P3 9)."""
+        """What an app has stored for the wearer, under the keys of the wire.
+
+        Protocol: P3 9.
+        """
         return self._cloud.store.storage(self.user_id, package_name).texts()
 
     def store_value(self, package_name: str, key: str, value: str) -> None:
@@ -414,7 +533,10 @@ class User:
         return self.post_device_state(state)
 
     def post_device_state(self, state: Mapping[str, object]) -> bool:
-        """Tell the cloud about the glasses, as it is. Returns `False` after too many posts in one second (P2 1.7)."""
+        """Tell the cloud about the glasses, as it is. Returns `False` after too many posts in one second.
+
+        Protocol: P2 1.7.
+        """
         is_taken = self._session().device_posted(dict(state))
         model = state.get("modelName")
         if is_taken:
@@ -424,7 +546,10 @@ class User:
         return is_taken
 
     def change_settings(self, package_name: str, values: Mapping[str, object]) -> None:
-        """Change settings of an app. It learns that on its socket, and then by HTTP once more (P1 5.1)."""
+        """Change settings of an app. It learns that on its socket, and then by HTTP once more.
+
+        Protocol: P1 5.1.
+        """
         self.stored.change_settings(package_name, values)
         session = self._cloud.session(self.user_id)
         app = None if session is None else session.app(package_name)
@@ -439,7 +564,10 @@ class User:
             )
 
     def change_system_settings(self, **values: object) -> None:
-        """Change settings of the system, under the names of the phone: `metric_system`, `timezone` ... (P1 5.3)."""
+        """Change settings of the system, under the names of the phone: `metric_system`, `timezone` ....
+
+        Protocol: P1 5.3.
+        """
         self.stored.system_settings.update(values)
         session = self._cloud.session(self.user_id)
         if session is None:
