@@ -38,7 +38,7 @@ _one_or_more = _More(1, or_equal=True)
 
 @attrs.frozen(kw_only=True)
 class RestartPolicy:
-    """What happens when a session handler raises (D6).
+    """What happens when a session handler raises.
 
     It is started again in place, after an exponential pause, but not more often than `max_restarts` times within
     `window`; then the session ends. `RestartPolicy(max_restarts=0)` ends it at the first crash.

@@ -130,7 +130,7 @@ class MiniAppServer:
         return self._config
 
     def on_session(self, handler: SessionHandler = _no_handler) -> SessionHandler:
-        """Take the function that runs once for each session, after the cloud has acknowledged it (D8).
+        """Take the function that runs once for each session, after the cloud has acknowledged it.
 
         It may return early: the session stays connected until it is ended (D5). If it raises, it is started again by
         the restart policy (D6). Usable as a decorator or as a plain call; one function only.
@@ -156,7 +156,7 @@ class MiniAppServer:
         return handler
 
     def on_settings(self, handler: SettingsHandler = _no_handler) -> SettingsHandler:
-        """Take a function that runs when a wearer changed the app's settings, also without a session (P1 6.3).
+        """Take a function that runs when a wearer changed the app's settings, also without a session.
 
         It gets the wearer's id and the settings by key. **Anybody can call it**: the cloud's call carries no proof, so
         take it as a hint to look, not as the truth. A session learns of changes by `session.settings`, over a socket

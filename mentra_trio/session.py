@@ -48,7 +48,7 @@ log = logging.getLogger("mentra_trio.session")
 
 @attrs.define(eq=False)
 class MentraSession:
-    """One run of the app for one wearer, from the start on the phone to its end (D17).
+    """One run of the app for one wearer, from the start on the phone to its end.
 
     It outlives lost connections: tasks and streams simply go on when the link is back. When it ends, every stream ends
     (loops exit normally), and `stop_reason` says why.
@@ -142,7 +142,7 @@ class MentraSession:
 
     @property
     def base_url(self) -> str:
-        """Where the cloud's HTTP API is reached, such as `https://api.mentra.glass` (P1 8.1).
+        """Where the cloud's HTTP API is reached, such as `https://api.mentra.glass`.
 
         Changes when the session moves to another cloud (D17).
 

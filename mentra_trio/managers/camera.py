@@ -45,7 +45,7 @@ class CameraManager:
         sound: bool | None = None,
         exposure: float | None = None,
     ) -> Photo:
-        """Take a photo and return the image. That takes the glasses 5 to 14 s (P3 5.5).
+        """Take a photo and return the image. That takes the glasses 5 to 14 s.
 
         The glasses or the phone upload it to this app's own server, at `/photo-upload` below the public URL in the
         console. The white light of the glasses always flashes: wearers cannot photograph secretly.

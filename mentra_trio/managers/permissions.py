@@ -48,7 +48,7 @@ class PermissionsManager:
         return await self._link.fetch_permissions()
 
     def stream(self) -> EventStream[PermissionRefusal]:
-        """Open a stream of refusals that the cloud told of. Today's cloud tells of none (P2 9.5).
+        """Open a stream of refusals that the cloud told of. Today's cloud tells of none.
 
         A loop that falls 64 behind misses the oldest, which are counted.
 

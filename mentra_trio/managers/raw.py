@@ -37,7 +37,7 @@ class RawManager:
         )
 
     def stream(self, name: str) -> EventStream[RawEvent]:
-        """Subscribe a stream by its wire name (P2 2) and open it.
+        """Subscribe a stream by its wire name and open it.
 
         A loop that does not keep up misses the oldest events, which are counted.
 

@@ -382,7 +382,7 @@ class Cloud:
         self.faults.refuse_connects = False
 
     async def drain(self) -> None:
-        """Shut down: every socket is closed with 1001, upgrades get 503 (P1 2.9). `resume` ends it.
+        """Shut down: every socket is closed with 1001, upgrades get 503. `resume` ends it.
 
         Returns when all sockets are gone; those that do not answer within 5 s are cut.
 

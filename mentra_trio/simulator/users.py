@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
-from mentra_trio._wire.codec import JsonObject
+from mentra_trio._wire.codec import JsonObject, to_iso
 from mentra_trio._wire.converter import wire_name
 from mentra_trio.models.device import DeviceState, HeadPosition, PressType
 
@@ -17,6 +19,7 @@ from . import messages
 from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
 from .hardware import SIMULATED_GLASSES, USUAL_STATE, capabilities
+from .loudspeaker import Loudspeaker
 from .photos import answer_photo
 from .reactions import REACTIONS
 from .speech import phrases, words_of
@@ -25,10 +28,12 @@ from .webhooks import Uploader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from .connection import AppConnection
     from .engine import Cloud  # noqa: TC004 - a cycle, and nobody evaluates it
     from .sessions import UserSession
+    from .sound import Ear
     from .store import StoredUser  # noqa: TC004 - a cycle, and nobody evaluates it
 
 _LOG = 10_000
@@ -76,16 +81,22 @@ class User:
     """What the database holds about the wearer."""
     glasses: Glasses = attrs.field(init=False, repr=False)
     """What the wearer sees."""
+    speaker: Loudspeaker = attrs.field(init=False, repr=False)
+    """What the wearer hears."""
     acts_by_itself: bool = attrs.field(default=True, init=False)
     """Whether the phone does and answers what apps ask of it. Turn it off to play it by hand, with `phone_message`."""
     _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
+    _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1), init=False, repr=False)
     _phone: Phone | None = attrs.field(default=None, init=False, repr=False)
     _device: dict[str, object] = attrs.field(factory=dict[str, object], init=False, repr=False)
     """What the phone knows about the glasses, under the names of the wire."""
+    position: JsonObject | None = attrs.field(default=None, init=False, repr=False)
+    """Where the phone is: `lat`, `lng`, `accuracy`, as `move_to` told. A phone that does not know answers no poll."""
     _unheard: str = attrs.field(default="", init=False, repr=False)
     """That nobody heard what was said last, and why."""
 
     def __attrs_post_init__(self) -> None:
+        self.speaker = Loudspeaker(self)
         self.glasses = Glasses(self.stored.model or SIMULATED_GLASSES, lambda: self._unheard or absence(self._home()))
         if self.stored.model == SIMULATED_GLASSES:
             self._device.update(USUAL_STATE)
@@ -147,6 +158,29 @@ class User:
                 session.phone_sent({**fields, "timestamp": self._milliseconds()})
 
         self._cloud.agenda.later(seconds, answer)
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Let phone and glasses do something after a while."""
+        self._cloud.agenda.later(seconds, action)
+
+    async def wait_until(self, predicate: Callable[[], bool]) -> None:
+        """Wait until something is true of the wearer. Bound it with a deadline."""
+        await self._cloud.wait_until(predicate)
+
+    def tell_waiting(self) -> None:
+        """Let those who wait look again."""
+        self._cloud.notify()
+
+    def claim_relay(self, user_id: str, stream_id: str, ear: Ear) -> bool:
+        """Fetch a stream of sound, as the phone does; `False` when there is none."""
+        session = self._cloud.session(user_id)
+        return session is not None and session.relays.claim(stream_id, ear) is not None
+
+    def leave_relay(self, ear: Ear) -> None:
+        """Fetch a stream no longer."""
+        session = self._cloud.session(self.user_id)
+        if session is not None:
+            session.relays.left(ear)
 
     def spawn(self, job: Callable[[], Awaitable[object]]) -> None:
         """Let phone and glasses do something that takes its time."""
