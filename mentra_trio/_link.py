@@ -55,6 +55,8 @@ class SessionState:
     system: Latest[SystemSettings]
     zone: Latest[ZoneInfo | None]
     location: Latest[LocationFix | None]
+    speaking: Latest[bool]
+    """Whether somebody speaks, as long as a stream of voice activity is open and the link is up."""
     permissions: Latest[Permissions]
 
 
@@ -141,6 +143,10 @@ class Link(Protocol):
 
         Opening raises `PermissionDeniedError` when the app is known not to declare what a subscription needs (P2 9.1).
         """
+        ...
+
+    def hears(self, key: Hashable) -> bool:
+        """Tell whether a stream is open for what is published under a hub key."""
         ...
 
     async def require(self, requirement: Requirement) -> None:

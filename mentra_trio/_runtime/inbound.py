@@ -36,7 +36,7 @@ from mentra_trio._wire.payloads import READABLE, read_payload
 from mentra_trio._wire.permissions import refusals
 from mentra_trio._wire.streams import StreamName, parse_stream
 from mentra_trio.errors import DecodeError
-from mentra_trio.models.audio import AudioChunk
+from mentra_trio.models.audio import AudioChunk, VoiceActivity
 from mentra_trio.models.location import LocationFix
 from mentra_trio.models.session import RawEvent, RawMessage
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mentra_trio._wire.codec import JsonObject
 
 AUDIO_KEY = "audio_chunk"
+VOICE_KEY = "VAD"
 SETTINGS_KEY = "settings"
 RAW_MESSAGES_KEY = "raw messages"
 REFUSALS_KEY = "permission refusals"
@@ -84,6 +85,7 @@ class Inbound:
         """Note that what the cloud says is lost, from a moment on the Trio clock."""
         if self._deaf_since is None:
             self._deaf_since = since
+        self.state.speaking.set(False)  # nobody would tell that it has ended
 
     def connected(self) -> None:
         """Begin a connection that was acknowledged."""
@@ -214,6 +216,8 @@ class Inbound:
             value = self._recall.complete(name.identity, payload.value)
             if isinstance(value, LocationFix):  # kept also where it only answers a request
                 self.state.location.set(value)
+            elif isinstance(value, VoiceActivity):
+                self.state.speaking.set(value.is_speaking)
             self.hub.publish(key, value)
         if not is_open and not is_claimed:
             self.accounts.counters.unclaimed_events += 1

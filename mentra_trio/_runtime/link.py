@@ -17,7 +17,7 @@ from mentra_trio._wire.permissions import requirement_of
 
 from .accounts import Accounts
 from .identity import Identity
-from .inbound import Inbound
+from .inbound import VOICE_KEY, Inbound
 from .life import Life
 from .loop import ConnectionLoop
 from .outbound import Outbound
@@ -27,7 +27,7 @@ from .services import Services
 from .state import CloudState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
     from random import Random
 
     from mentra_trio._net.limiter import ConnectLimiter
@@ -161,6 +161,10 @@ class LinkRuntime:
             tag=spec.subscriptions,
             guard=_StreamGuard(self._gate, needed) if (needed := _needs(spec.subscriptions)) else None,
         )
+
+    def hears(self, key: Hashable) -> bool:
+        """See `Link.hears`."""
+        return self._hub.has(key)
 
     async def require(self, requirement: Requirement) -> None:
         """See `Link.require`."""
@@ -368,6 +372,8 @@ class LinkRuntime:
             self._gate.warn(_needs(cast("tuple[Subscription, ...]", tag)))  # `subscribe` gives every stream this tag
 
     def _stream_changed(self, tag: object, is_open: bool) -> None:
+        if not self._hub.has(VOICE_KEY):
+            self._cloud_state.speaking.set(False)
         # `subscribe` gives every stream this tag.
         self._outbound.claim(cast("tuple[Subscription, ...]", tag), 1 if is_open else -1)
 

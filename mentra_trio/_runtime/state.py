@@ -53,6 +53,7 @@ class CloudState:
     system: LatestSource[SystemSettings] = attrs.field(init=False, factory=lambda: LatestSource(SystemSettings()))
     zone: LatestSource[ZoneInfo | None] = attrs.field(init=False, factory=_no_zone)
     location: LatestSource[LocationFix | None] = attrs.field(init=False, factory=_no_location)
+    speaking: LatestSource[bool] = attrs.field(init=False, factory=lambda: LatestSource(False))  # noqa: FBT003
     permissions: LatestSource[Permissions] = attrs.field(init=False, factory=lambda: LatestSource(Permissions()))
     _book: SettingsBook = attrs.field(init=False, factory=SettingsBook)
 
@@ -65,6 +66,7 @@ class CloudState:
             system=self.system.latest,
             zone=self.zone.latest,
             location=self.location.latest,
+            speaking=self.speaking.latest,
             permissions=self.permissions.latest,
         )
 
@@ -103,6 +105,7 @@ class CloudState:
             self.system,
             self.zone,
             self.location,
+            self.speaking,
             self.permissions,
         ):
             source.close(error)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import attrs
 
 from mentra_trio.errors import DecodeError
+from mentra_trio.models.audio import VoiceActivity
 from mentra_trio.models.device import ButtonPress, HeadMove, HeadPosition, PressType
 from mentra_trio.models.speech import Transcript, Translation
 
@@ -63,6 +64,12 @@ class _Translation:
 class _ButtonPress:
     button_id: str
     press_type: PressType = PressType.UNKNOWN
+    timestamp: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class _Voice:
+    status: object
     timestamp: datetime | None = None
 
 
@@ -147,11 +154,22 @@ def _read_head(_: StreamEvent, data: JsonObject, received_at: datetime) -> Paylo
     return Payload(HeadMove(position=move.position, moved_at=move.timestamp, received_at=received_at), faults)
 
 
+def _read_voice(event: StreamEvent, data: JsonObject, received_at: datetime) -> Payload:
+    voice, faults = structure(data, _Voice)
+    status = voice.status
+    if isinstance(status, str):  # phones send text (P2 5.4)
+        status = status.strip().lower() == "true"
+    if not isinstance(status, bool):
+        raise DecodeError(event.stream_type, ["status: not true or false"])
+    return Payload(VoiceActivity(is_speaking=status, detected_at=voice.timestamp, received_at=received_at), faults)
+
+
 _READERS: dict[str, Callable[[StreamEvent, JsonObject, datetime], Payload]] = {
     "transcription": _read_transcript,
     "translation": _read_translation,
     "button_press": _read_button,
     "head_position": _read_head,
+    "VAD": _read_voice,
     "phone_notification": read_notification,
     "phone_notification_dismissed": read_dismissal,
     "calendar_event": read_calendar_event,

@@ -1,6 +1,8 @@
 """Values that users receive or pass: frozen, without JSON names, without I/O."""
 
 from .audio import AudioChunk as AudioChunk
+from .audio import Recording as Recording
+from .audio import VoiceActivity as VoiceActivity
 from .camera import FovPosition as FovPosition
 from .camera import Photo as Photo
 from .camera import PhotoCompression as PhotoCompression

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .sound import Ear
     from .store import StoredUser  # noqa: TC004 - a cycle, and nobody evaluates it
 
+_SAMPLES = 16_000
+"""Samples of the microphone in a second (P2 5.2)."""
 _LOG = 10_000
 """Messages of the phone that are kept."""
 _SAYING = 0.15
@@ -543,6 +545,26 @@ class User:
         Returns the packages of the apps that got it.
         """
         return tuple(self._session().audio(pcm))
+
+    async def hear_over_time(self, pcm: bytes, *, chunk: float = 0.04) -> None:
+        """Let the microphone pick up sound as time passes, in pieces of so many seconds.
+
+        While the cloud wants the microphone off the phone sends nothing, and what is heard then is lost (P2 5.3).
+        """
+        size = round(chunk * _SAMPLES) * 2
+        for start in range(0, len(pcm), size):
+            await trio.sleep(chunk)
+            if self.is_microphone_on:
+                self.hear(pcm[start : start + size])
+
+    def detect_voice(self, *, is_speaking: bool) -> None:
+        """Let the phone tell that somebody begins or stops to speak, with its own spelling of it (P2 5.4).
+
+        Phones do so only while the microphone is on.
+        """
+        if self.is_microphone_on:
+            status = "true" if is_speaking else "false"
+            self.phone_message({"type": "VAD", "status": status, "timestamp": self._milliseconds()})
 
     @property
     def is_microphone_on(self) -> bool:

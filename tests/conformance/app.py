@@ -17,7 +17,7 @@ import trio
 
 from mentra_trio import MentraSession, MiniAppServer
 from mentra_trio._flow import EventStream
-from mentra_trio.models import AudioChunk, StopReason
+from mentra_trio.models import AudioChunk, StopReason, VoiceActivity
 
 from .marks import binary, snake_keys
 from .recordings import as_object
@@ -94,6 +94,10 @@ class App:
         factory=dict[str | None, dict[str, EventStream[AudioChunk]]]
     )
     """By session: microphone streams that were opened, by handler."""
+    _voice: dict[str | None, list[EventStream[VoiceActivity]]] = attrs.field(
+        factory=dict[str | None, list[EventStream[VoiceActivity]]]
+    )
+    """By session: streams of voice activity that were opened."""
 
     streams_of_sound: dict[str, object] = attrs.field(factory=dict[str, object])
     """By name of the recorded variable: streams of the speaker that were opened."""
@@ -188,6 +192,10 @@ class App:
     def sound(self, item: Item) -> dict[str, EventStream[AudioChunk]]:
         """Give the microphone streams of the call's session, by handler."""
         return self._sound.setdefault(item.session, {})
+
+    def voice(self, item: Item) -> list[EventStream[VoiceActivity]]:
+        """Give the streams of voice activity of the call's session."""
+        return self._voice.setdefault(item.session, [])
 
     def finish(self) -> None:
         """Close all that is open, so that nothing warns."""

@@ -1,10 +1,26 @@
 """Sound from the microphone, in pieces that are counted (P2 5.2)."""
 
+from __future__ import annotations
+
+import io
+import math
+import struct
+import wave
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
 import pytest
+import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mentra_trio import AudioChunk
-from tests.scripted_cloud import connected
+from mentra_trio.managers.voice import UtteranceFinder
+from mentra_trio.models import Recording
+from mentra_trio.models.session import StopKind, StopReason
+from tests.scripted_cloud import Connected, connected
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 async def test_a_chunk_is_what_the_cloud_sent(autojump_clock: MockClock) -> None:
@@ -73,3 +89,226 @@ async def test_numbers_go_on_over_a_reconnect(autojump_clock: MockClock) -> None
         await socket.send_audio(bytes(2))
 
         assert [(await anext(sound)).sequence for _ in range(2)] == [0, 1]
+
+
+# Collecting
+
+
+def tone(seconds: float, level: int) -> bytes:
+    """Make sound of a certain loudness: as a square wave, of 16-bit samples."""
+    return struct.pack("<2h", level, -level) * round(seconds * 8000)
+
+
+async def collected(link: Connected, record: Callable[[], Awaitable[Recording]], *pieces: bytes) -> Recording:
+    """Record while the cloud sends."""
+    found: list[Recording] = []
+
+    async def collect() -> None:
+        found.append(await record())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(collect)
+        await wait_all_tasks_blocked()
+        for piece in pieces:
+            await link.socket.send_audio(piece)
+            await wait_all_tasks_blocked()
+    return found[0]
+
+
+async def test_so_many_seconds_are_collected(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        sound = tone(0.3, 100)
+        recording = await collected(link, lambda: link.session.mic.record(0.5), sound, sound, sound)
+
+        assert recording.data == (sound + sound)[:16_000]
+        assert recording.seconds == 0.5
+        assert recording.gaps == 0
+        assert recording.started_at is not None
+        assert not link.session.mic.is_active
+
+
+async def test_gaps_of_a_recording_are_counted(autojump_clock: MockClock) -> None:
+    """A lost connection, which says so, is one gap."""
+    async with connected() as link:
+        found: list[Recording] = []
+
+        async def collect() -> None:
+            found.append(await link.session.mic.record(0.2))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(collect)
+            await wait_all_tasks_blocked()
+            await link.socket.send_audio(bytes(3200))
+            await wait_all_tasks_blocked()
+            await link.socket.cut()
+            socket = await link.next_socket()
+            await socket.send_audio(bytes(3200))
+
+        assert found[0].gaps == 1
+        assert found[0].seconds == 0.2
+
+
+async def test_a_recording_is_shorter_when_the_session_ends(autojump_clock: MockClock) -> None:
+    async with connected() as link, trio.open_nursery() as nursery:
+        found: list[Recording] = []
+
+        async def collect() -> None:
+            found.append(await link.session.mic.record(10))
+
+        nursery.start_soon(collect)
+        await wait_all_tasks_blocked()
+        await link.socket.send_audio(bytes(3200))
+        await wait_all_tasks_blocked()
+        link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
+
+    assert found[0].seconds == 0.1
+
+
+async def test_a_recording_makes_a_wav_file() -> None:
+    recording = Recording(data=b"\x01\x00\x02\x00")
+    with wave.open(io.BytesIO(recording.to_wav())) as reader:
+        assert (reader.getnchannels(), reader.getsampwidth(), reader.getframerate()) == (1, 2, 16_000)
+        assert reader.readframes(10) == b"\x01\x00\x02\x00"
+    assert "x01" not in repr(recording)
+    await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
+async def test_no_time_cannot_be_recorded(autojump_clock: MockClock, seconds: float) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError, match="seconds must be"):
+            await link.session.mic.record(seconds)
+
+
+QUIET = tone(1.0, 60)
+WORD = tone(0.3, 4000) + tone(0.2, 60) + tone(0.3, 3000)
+
+
+async def test_one_utterance_is_collected(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        recording = await collected(link, link.session.mic.record_utterance, QUIET + WORD, QUIET)
+
+    # Half a second before it, the words, and the pause that ends it.
+    assert recording.seconds == pytest.approx(0.5 + 0.8 + 0.8, abs=0.05)
+    assert WORD in recording.data
+    assert recording.gaps == 0
+
+
+@pytest.mark.parametrize("size", [2, 638, 640, 1280, 5000])
+async def test_an_utterance_is_found_in_pieces_of_any_length(autojump_clock: MockClock, size: int) -> None:
+    sound = tone(0.4, 60) + WORD + tone(0.5, 60)
+    finder = UtteranceFinder(threshold=0.01, before=0.1, pause=0.3, longest=30)
+    for start in range(0, len(sound), size):
+        finder.feed(sound[start : start + size])
+    await trio.lowlevel.checkpoint()
+
+    assert finder.is_over
+    assert WORD in finder.sound
+    assert len(finder.sound) / 32_000 == pytest.approx(0.1 + 0.8 + 0.3, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [bytes(64_000), tone(2, 60), tone(2, 8000), (tone(0.02, 8000) + tone(0.3, 60)) * 5],
+    ids=["silence", "hiss", "a machine", "clicks"],
+)
+async def test_what_is_no_speech_is_not_collected(sound: bytes) -> None:
+    finder = UtteranceFinder(threshold=0.01, before=0.5, pause=0.8, longest=30)
+    finder.feed(sound)
+    await trio.lowlevel.checkpoint()
+
+    assert not finder.began
+    assert finder.sound == b""
+
+
+async def test_speech_without_a_pause_is_cut(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        recording = await collected(
+            link, lambda: link.session.mic.record_utterance(longest=1, before=0), QUIET, *[tone(0.5, 5000)] * 3
+        )
+
+    assert recording.seconds == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("options", [{"pause": 0}, {"longest": -1}, {"before": -1}, {"threshold": 1}])
+async def test_odd_limits_are_refused(autojump_clock: MockClock, options: dict[str, float]) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError, match="must be"):
+            await link.session.mic.record_utterance(**options)
+
+
+# Voice activity
+
+
+async def vad(link: Connected, status: object, **more: object) -> None:
+    await link.socket.event("VAD", type="VAD", status=status, **more)
+    await wait_all_tasks_blocked()
+
+
+async def test_voice_activity_switches_the_microphone_on(autojump_clock: MockClock) -> None:
+    """P2 5.5, M1: of `VAD` alone the cloud takes no notice."""
+    async with connected() as link:
+        async with link.session.mic.voice_activity.stream():
+            wanted = (await link.socket.expect("subscription_update"))["subscriptions"]
+            assert {"VAD", "audio_chunk"} <= set(wanted)
+            assert not link.session.mic.is_active
+        assert (await link.socket.expect("subscription_update"))["subscriptions"] == ["augmentos:*"]
+        async with link.session.mic.voice_activity.stream(sound=False):
+            wanted = (await link.socket.expect("subscription_update"))["subscriptions"]
+
+            assert "audio_chunk" not in wanted
+
+
+@pytest.mark.parametrize(
+    ("status", "is_speaking"),
+    [(True, True), (False, False), ("true", True), ("FALSE", False), ("TRUE", True), ("", False)],
+)
+async def test_voice_activity_is_true_or_false(autojump_clock: MockClock, status: object, is_speaking: bool) -> None:
+    async with connected() as link, link.session.mic.voice_activity.stream() as changes:
+        await vad(link, status, timestamp=1781428353000)
+        change = await anext(changes)
+
+        assert change.is_speaking is is_speaking
+        assert change.detected_at == datetime(2026, 6, 14, 9, 12, 33, tzinfo=UTC)
+        assert link.session.mic.is_speaking is is_speaking
+
+
+@pytest.mark.parametrize("status", [1, None, {}, []])
+async def test_voice_activity_of_another_kind_is_counted(autojump_clock: MockClock, status: object) -> None:
+    async with connected() as link, link.session.mic.voice_activity.stream() as changes:
+        await vad(link, status)
+
+        assert changes.statistics().received == 0
+        assert link.session.statistics().undecodable == 1
+
+
+async def test_speech_is_over_when_nobody_would_tell_of_its_end(autojump_clock: MockClock) -> None:
+    """P2 5.5, M3: the reference keeps the last word for ever."""
+    async with connected() as link:
+        mic = link.session.mic
+        seen: list[bool] = []
+        async with mic.voice_activity.stream():
+            await vad(link, status=True)
+            async with mic.voice_activity.stream():
+                pass
+            seen.append(mic.is_speaking)
+        seen.append(mic.is_speaking)
+        async with mic.voice_activity.stream():
+            await vad(link, status=True)
+            seen.append(mic.is_speaking)
+            await link.socket.cut()
+            await wait_all_tasks_blocked()
+            seen.append(mic.is_speaking)
+
+        assert seen == [True, False, True, False]
+
+
+async def test_the_app_listens_while_a_stream_of_sound_is_open(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        mic = link.session.mic
+        seen = [mic.is_active]
+        async with mic.stream():
+            seen.append(mic.is_active)
+        seen.append(mic.is_active)
+
+        assert seen == [False, True, False]

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, cast
 
-from mentra_trio.models import AudioChunk
+from mentra_trio.models import AudioChunk, VoiceActivity
 from tests.conformance.app import App, describe
 from tests.conformance.timeline import Item
 
-from .tables import Table, is_open
+from .tables import Table
 
 if TYPE_CHECKING:
     from tests.conformance.recordings import Json
@@ -23,13 +23,26 @@ def _microphone(app: App, item: Item) -> None:
     app.cleans_up(item, lambda: known.pop(handler).close() if handler in known else None)
 
 
+def _voice(app: App, item: Item) -> None:
+    def seen(change: VoiceActivity) -> object:
+        return {"is_speaking": change.is_speaking, "timestamp": describe(change.received_at)}
+
+    app.voice(item).append(app.listen(item, app.session(item).mic.voice_activity.stream(), seen))
+
+
 def _microphone_stop(app: App, item: Item) -> None:
     for stream in app.sound(item).values():
         stream.close()
     app.sound(item).clear()
+    for changes in app.voice(item):
+        changes.close()
+    app.voice(item).clear()
 
 
 TABLE = Table(
-    registrations={"mic.on_chunk": _microphone, "mic.stop": _microphone_stop},
-    properties={"mic.is_active": lambda app, item: is_open(app, item, "microphone")},
+    registrations={"mic.on_chunk": _microphone, "mic.on_voice_activity": _voice, "mic.stop": _microphone_stop},
+    properties={
+        "mic.is_active": lambda app, item: app.session(item).mic.is_active,
+        "mic.is_speaking": lambda app, item: app.session(item).mic.is_speaking,
+    },
 )

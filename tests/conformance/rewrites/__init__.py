@@ -13,6 +13,7 @@ from .commands import (
     queued_after_ack,
 )
 from .common import Rewrite, drop, renumber
+from .senses import asks_for_sound, needs_listener, not_the_same_list
 from .links import (
     backoff,
     closed_first,
@@ -124,6 +125,9 @@ REWRITES: dict[str, Rewrite] = {
         last_position,
         light_waits_for_link,
         list_first,
+        asks_for_sound,
+        needs_listener,
+        not_the_same_list,
         newest_of_burst,
         once,
         one_by_one,
