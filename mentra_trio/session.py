@@ -223,8 +223,7 @@ async def run_session(
                     await _run_bounded("stop", stopped, runtime, config)
         finally:
             runtime.finish(StopReason(StopKind.SERVER_STOPPED))
-            limit = config.finish_timeout + config.drain_timeout + 2 * config.close_timeout
-            with trio.move_on_after(limit, shield=True):
+            with trio.move_on_after(_closing_time(config), shield=True):
                 await _close_link(runtime, config)
 
 
@@ -235,6 +234,10 @@ async def _close_link(runtime: LinkRuntime, config: SessionConfig) -> None:
         await runtime.drain()
     reason = runtime.stop_reason
     await runtime.aclose(release="clean_shutdown" if reason is not None and reason.kind in _LETS_GO else None)
+
+
+def _closing_time(config: SessionConfig) -> float:
+    return config.finish_timeout + config.drain_timeout + 2 * config.close_timeout
 
 
 async def _wait_either(first: trio.Event, second: trio.Event) -> None:
@@ -273,7 +276,9 @@ async def _enforce_grace(which: str, body: trio.CancelScope, runtime: LinkRuntim
         runtime.run_id,
         which,
     )
-    await _close_link(runtime, config)
+    # Shielded, because a handler that ends after all in the middle of it must not cut the last duties short.
+    with trio.move_on_after(_closing_time(config), shield=True):
+        await _close_link(runtime, config)
 
 
 @attrs.define(eq=False)

@@ -43,9 +43,10 @@ class Services:
                 nursery.start_soon(self._contain, service)
 
     async def finish(self) -> None:
-        """Do all duties, beside each other. Callers set the limit."""
+        """Do all duties, beside each other; each of them once. Callers set the limit."""
+        duties, self._duties = self._duties, []
         async with trio.open_nursery() as nursery:
-            for duty in self._duties:
+            for duty in duties:
                 nursery.start_soon(self._contain, duty)
 
     async def _contain(self, service: Service) -> None:

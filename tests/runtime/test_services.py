@@ -61,6 +61,23 @@ async def test_duties_are_done_beside_each_other(autojump_clock: MockClock) -> N
     assert trio.current_time() == 2
 
 
+async def test_a_duty_is_done_once(autojump_clock: MockClock) -> None:
+    services = Services("run")
+    done: list[float] = []
+
+    async def save() -> None:
+        done.append(trio.current_time())
+        await trio.sleep(1)
+
+    services.at_end(save)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(services.finish)
+        await trio.sleep(0.5)
+        nursery.start_soon(services.finish)
+    await services.finish()
+    assert done == [0]
+
+
 async def test_duties_can_be_cut_short(autojump_clock: MockClock) -> None:
     services = Services("run")
     services.at_end(trio.sleep_forever)

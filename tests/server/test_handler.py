@@ -621,6 +621,32 @@ async def test_the_grace_can_be_set(autojump_clock: MockClock) -> None:
     assert trio.current_time() == 0.25
 
 
+async def test_duties_that_began_without_the_handler_are_finished_when_it_ends_after_all(
+    autojump_clock: MockClock,
+) -> None:
+    """Once, and not cut short: they store what the app has to keep."""
+    done: list[str] = []
+
+    async def store() -> None:
+        done.append("began")
+        await trio.sleep(3)
+        done.append("stored")
+
+    async def handler(session: MentraSession) -> None:
+        session._runtime.at_end(store)
+        with trio.move_on_after(8, shield=True):
+            await trio.sleep_forever()
+
+    async with open_cloud() as cloud, open_app(cloud, handler) as app:
+        socket = await app.start()
+        await app.stop()
+        await socket.wait_closed()
+        assert trio.current_time() == 5 + 1 + 3
+        await trio.sleep(100)
+
+        assert done == ["began", "stored"]
+
+
 async def test_a_handler_that_hangs_in_a_shield_does_not_hold_the_link(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
