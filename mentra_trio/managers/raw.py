@@ -13,6 +13,7 @@ from mentra_trio._wire.streams import PlainSubscription, checked_name, parse_str
 if TYPE_CHECKING:
     from mentra_trio.models.session import RawEvent, RawMessage
 
+_SOUND = "audio_chunk"
 _CAPACITY = 256
 """Unread messages."""
 _OWN_MESSAGES = frozenset(
@@ -45,10 +46,15 @@ class RawManager:
 
         Raises:
             ValueError: `all`, `*`, or a language stream that the cloud cannot parse: it would switch permission checks
-                off or stop the speech of the wearer's other apps (P2 1.4.3).
+                off or stop the speech of the wearer's other apps (P2 1.4.3). Or `audio_chunk`: sound has no events.
         """
         checked = checked_name(name)
         parsed = parse_stream(checked)
+        if parsed is not None and parsed.base == _SOUND:
+            msg = (
+                f"the stream {name!r} is sound, which arrives without the envelope of events; use session.mic.stream()"
+            )
+            raise ValueError(msg)
         identity = checked if parsed is None else parsed.identity
         # Both names of the location stream arrive under one (P2 1.5).
         arrives_as = "location_update" if identity == "location_stream" else identity

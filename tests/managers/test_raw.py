@@ -34,6 +34,8 @@ async def events(stream: EventStream[RawEvent]) -> list[tuple[str, object]]:
         "local_transcription",
         "my_translation",
         "augmentos:*",
+        "audio_chunk",
+        "audio_chunk?rate=8000",
     ],
 )
 async def test_a_name_that_harms_or_leads_nowhere_is_refused(autojump_clock: MockClock, name: str) -> None:
