@@ -76,6 +76,8 @@ class SessionStatistics:
     """Frames that were written whole."""
     messages_lost: int
     """Commands whose write failed because the socket ended; they may or may not have arrived."""
+    requests_refused: int
+    """Requests that were not made because too many were waiting for their answers."""
     unencodable: int
     """Commands that could not be written as JSON and were dropped."""
     undecodable: int

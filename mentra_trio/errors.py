@@ -65,15 +65,17 @@ class SessionClosedError(SessionError):
 
 
 class LinkDownError(SessionError):
-    """There is no room to queue another command: the link is down or slower than the app sends."""
+    """There is no room for another command or request: the link is down, or the other side slower than the app."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, are_sent: bool = False) -> None:
         super().__init__(
-            f"{capacity} commands are already waiting to be sent; wait until session.link_state says CONNECTED "
+            f"{capacity} requests are already waiting for their answers; wait for some of these or ask less often"
+            if are_sent
+            else f"{capacity} commands are already waiting to be sent; wait until session.link_state says CONNECTED "
             "or send less often"
         )
         self.capacity = capacity
-        """How many commands may wait."""
+        """How many may wait."""
 
 
 class LinkLostError(SessionError):

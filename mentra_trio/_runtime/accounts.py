@@ -31,6 +31,7 @@ class Counters:
     audio_chunks_received: int = 0
     messages_sent: int = 0
     messages_lost: int = 0
+    requests_refused: int = 0
     unencodable: int = 0
     undecodable: int = 0
     faulty_fields: int = 0

@@ -53,9 +53,7 @@ class Outbound:
 
     def __attrs_post_init__(self) -> None:
         self.outbox = Outbox(capacity=self.config.queue_capacity, pace=self.config.display_pace)
-        self._pending = PendingCalls(
-            capacity=self.config.pending_capacity, full=lambda: LinkDownError(self.config.pending_capacity)
-        )
+        self._pending = PendingCalls(capacity=self.config.pending_capacity, full=self._refused)
 
     _claims: Counter[str] = attrs.field(init=False, factory=Counter[str])
     """Open streams by the name of what they subscribe."""
@@ -89,6 +87,10 @@ class Outbound:
                 asked.begin()
                 return await waiter.result()
         raise asked.overdue()
+
+    def _refused(self) -> LinkDownError:
+        self.accounts.counters.requests_refused += 1
+        return LinkDownError(self.config.pending_capacity, are_sent=True)
 
     def claim(self, subscriptions: Iterable[Subscription], count: int) -> None:
         """Note that a stream of these subscriptions opened (1) or closed (-1).

@@ -330,8 +330,10 @@ async def test_too_many_open_requests_are_refused(autojump_clock: MockClock) -> 
         nursery.start_soon(caller.call, Ask(request_id="1"))
         nursery.start_soon(caller.call, Ask(request_id="2"))
         await wait_all_tasks_blocked()
-        with pytest.raises(LinkDownError):
+        with pytest.raises(LinkDownError, match="2 requests are already waiting for their answers") as refused:
             await link.runtime.call(Ask(request_id="3"))
+        assert refused.value.capacity == 2
+        assert link.session.statistics().requests_refused == 1
         await answer(link.socket, request_id="1")
         await answer(link.socket, request_id="2")
 
