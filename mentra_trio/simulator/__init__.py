@@ -10,6 +10,7 @@ Map of the package::
     connection      one socket of an app; `handshake` decides who may attach one
     subscriptions   who gets which event, under which name
     speech          words to transcripts; `translation` makes translations of them
+    places          where the wearer is; `phone_data` is the phone's notifications and its calendar
     microphone      when the phone is told to listen
     display         who may draw, and when; `glasses` is what the wearer sees, in `cells`
     hardware        models of glasses

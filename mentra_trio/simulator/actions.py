@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from .dashboard import ignore, update_dashboard
 from .lights import control_light
-
 from .photos import request_photo, set_fov
+from .places import poll_location
+from .sound import end_stream, play_sound, start_stream, stop_sound
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,6 +22,7 @@ Action: TypeAlias = "Callable[[AppConnection, UserSession, JsonObject], None]"
 """Does what one message of an app asks for, at once; what takes time is a job of the cloud's agenda."""
 
 ACTIONS: dict[str, Action] = {
+    "location_poll_request": poll_location,
     "rgb_led_control": control_light,
     "dashboard_content_update": update_dashboard,
     "dashboard_mode_change": ignore,

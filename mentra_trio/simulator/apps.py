@@ -203,7 +203,7 @@ class AppSession:
     """When the last socket was attached, on the Trio clock."""
     is_released: bool = attrs.field(default=False, init=False)
     """Whether the app gave its ownership away, so that its close is no loss."""
-    location_replayed: bool = attrs.field(default=False, init=False)
+    replayed: set[str] = attrs.field(factory=set[str], init=False)
     """Whether the cached position was sent since the app started (P2 8.4)."""
     _start: Start | None = attrs.field(default=None, init=False, repr=False)
     _grace: Timer | None = attrs.field(default=None, init=False, repr=False)
@@ -440,7 +440,9 @@ class AppSession:
             await self._tell_stop()
             self._drop_subscriptions()
             self.state = AppState.STOPPED
-            self.location_replayed = False
+            self.replayed.clear()
+            home.display.app_stopped(self.package_name)
+            home.dashboard.app_stopped(self.package_name)
             home.broadcast_app_state()
         result = await self._connect().wait()
         if not result.succeeded:
@@ -481,7 +483,7 @@ class AppSession:
         home.stored.forget_running(self.package_name)
         self._cancel_grace()
         self.state = AppState.STOPPED
-        self.location_replayed = False
+        self.replayed.clear()
         home.display.app_stopped(self.package_name)
         home.dashboard.app_stopped(self.package_name)
         home.cloud.notify()

@@ -481,6 +481,51 @@ def light(user_id: str, request: JsonObject, timestamp: str) -> JsonObject:
     return {"type": "rgb_led_control", "sessionId": user_id, **told, "timestamp": timestamp}
 
 
+def single_location(accuracy: object, correlation_id: object, timestamp: str) -> JsonObject:
+    """`request_single_location` (P2 8.4)."""
+    return {
+        "type": "request_single_location",
+        "accuracy": accuracy,
+        "correlationId": correlation_id,
+        "timestamp": timestamp,
+    }
+
+
+_PLAY_FIELDS = ("requestId", "packageName", "audioUrl", "volume", "stopOtherAudio")
+_PLAYED_FIELDS = ("requestId", "success", "error", "duration")
+
+
+def play(user_id: str, request: JsonObject, timestamp: str) -> JsonObject:
+    """`audio_play_request` to the phone, without the track (P3 4.2)."""
+    told = {name: request[name] for name in _PLAY_FIELDS if name in request}
+    return {"type": "audio_play_request", "sessionId": user_id, **told, "timestamp": timestamp}
+
+
+def played(session_id: str, answer: JsonObject, timestamp: str) -> JsonObject:
+    """`audio_play_response` to the app (P3 4.2)."""
+    told: JsonObject = {name: answer[name] for name in _PLAYED_FIELDS if name in answer}
+    return {"type": "audio_play_response", "sessionId": session_id, **told, "timestamp": timestamp}
+
+
+def stop_playing(user_id: str, package_name: str, timestamp: str) -> JsonObject:
+    """`audio_stop_request` to the phone, without the track (P3 4.3)."""
+    return {"type": "audio_stop_request", "sessionId": user_id, "appId": package_name, "timestamp": timestamp}
+
+
+def stream_ready(stream_id: str, url: str, timestamp: str) -> JsonObject:
+    """`audio_stream_ready` (P3 4.6)."""
+    return {"type": "audio_stream_ready", "streamId": stream_id, "streamUrl": url, "timestamp": timestamp}
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 def location_tier(tier: str, timestamp: str) -> JsonObject:
     """`set_location_tier` (P2 8.2)."""
     return {"type": "set_location_tier", "tier": tier, "timestamp": timestamp}

@@ -6,7 +6,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from .lights import shine
+from .loudspeaker import fall_silent, play_on
 from .photos import snap, turn_camera
+from .places import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,5 +20,14 @@ if TYPE_CHECKING:
 Reaction: TypeAlias = "Callable[[User, JsonObject], None]"
 """Does at once what a message asks for; what takes time is told by `User.answer_later`."""
 
-REACTIONS: Mapping[str, Reaction] = MappingProxyType({"rgb_led_control": shine, "photo_request": snap, "camera_fov_set": turn_camera})
+REACTIONS: Mapping[str, Reaction] = MappingProxyType(
+    {
+        "request_single_location": locate,
+        "rgb_led_control": shine,
+        "photo_request": snap,
+        "camera_fov_set": turn_camera,
+        "audio_play_request": play_on,
+        "audio_stop_request": fall_silent,
+    }
+)
 """Which reaction belongs to which `type`."""

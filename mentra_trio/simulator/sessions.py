@@ -18,9 +18,11 @@ from .apps import AppKind, AppSession, AppState, InstalledApp, Stage, Start, Sta
 from .dashboard import Dashboard
 from .display import DisplayManager
 from .microphone import Microphone, MicrophoneState
+from .phone_data import PhoneData
+from .places import Places
+from .sound import Relays, take_answer
 from .speech import Speech
 from .subscriptions import (
-    LOCATION_TIERS,
     is_poison,
     language_stream,
     read_entries,
@@ -43,8 +45,6 @@ STATE_DEBOUNCE = 0.15
 """Seconds in which news about running apps is gathered for the phone."""
 PHONE_RESYNC = 0.1
 """Seconds after the phone came back until it is told about the microphone again."""
-_LOCATION_FIELDS: tuple[str, ...] = ("type", "lat", "lng", "accuracy")
-"""What survives of a phone's position (P2 8.3)."""
 _UNHEARD = frozenset({"pong", "request_settings", "settings_update_request"})
 """Messages of the phone that nobody takes."""
 _DEVICE_POSTS = 10
@@ -80,6 +80,8 @@ class UserSession:
     microphone: Microphone = attrs.field(init=False, repr=False)
     speech: Speech = attrs.field(init=False, repr=False)
     translators: Translators = attrs.field(init=False, repr=False)
+    places: Places = attrs.field(init=False, repr=False)
+    phone_data: PhoneData = attrs.field(init=False, repr=False)
     _phone: PhoneLink | None = attrs.field(default=None, init=False, repr=False)
     _absence: Timer | None = attrs.field(default=None, init=False, repr=False)
     _ping: Timer | None = attrs.field(default=None, init=False, repr=False)
@@ -96,6 +98,8 @@ class UserSession:
         self.microphone = Microphone(cloud.agenda, self._microphone_wanted, self._tell_microphone)
         self.speech = Speech(cloud.agenda, cloud.quirks, cloud.now, cloud.random, self._deliver_transcript)
         self.translators = Translators(cloud.agenda, self._deliver_translation)
+        self.places = Places(self)
+        self.phone_data = PhoneData(self)
 
     @property
     def user_id(self) -> str:
@@ -279,14 +283,17 @@ class UserSession:
         """
         entries = read_entries(message.subscriptions, given=message.given)
         app = self.apps.get(message.package_name)
+        dropped: tuple[str, ...] = ()
         if app is not None:
             dropped = app.subscribe(entries)
             if not self.cloud.quirks.silent_permissions:
                 self._tell_refusals(app, dropped)
             self._report_subscriptions(app.package_name, entries.names, dropped)
-        is_synced = self.subscriptions_changed()
+        # Where nothing is left of a list, the cloud goes no further.
+        is_synced = self.subscriptions_changed(tells_tier=app is None or not dropped or bool(app.subscriptions.names))
         if app is not None and is_synced:
-            self._replay_location(app)
+            self.places.replay(app)
+            self.phone_data.replay(app)
         self.tell_phone(messages.app_state_change(self.user_id, self.cloud.timestamp()))
         self.cloud.notify()
 
@@ -306,32 +313,20 @@ class UserSession:
             if app.connection is not None and permission is not None:
                 app.connection.send(messages.permission_error(name, permission, self.cloud.timestamp()))
 
-    def subscriptions_changed(self) -> bool:
+    def subscriptions_changed(self, *, tells_tier: bool = True) -> bool:
         """Bring speech, location and microphone in line with what apps want now; `False` when poisoned."""
         names = [name for app in self.apps.values() for name in app.subscriptions.names]
         is_synced = self.speech.sync(names)
         if is_synced:
             self.translators.sync(names)
-            self._sync_location_tier()
+            if tells_tier:
+                self.places.sync()
         self.microphone.subscriptions_changed()
         return is_synced
 
-    def _sync_location_tier(self) -> None:
-        asked = {app.subscriptions.rate for app in self.apps.values()}
-        tier = max((rate for rate in LOCATION_TIERS if rate in asked), key=LOCATION_TIERS.index, default="reduced")
-        if tier != self._tier:
-            self._tier = tier
-            self.tell_phone(messages.location_tier(tier, self.cloud.timestamp()))
-
-    def _replay_location(self, app: AppSession) -> None:
-        if app.subscriptions.rate is None or app.location_replayed or self.stored.location is None:
-            return
-        app.location_replayed = True
-        self._relay(app, "location_update", {**self.stored.location, "timestamp": self.cloud.timestamp()})
-
     # --- events
 
-    def phone_sent(self, message: JsonObject) -> None:
+    def phone_sent(self, message: JsonObject) -> None:  # noqa: PLR0912 - one branch for each kind of message
         """Take a message of the phone and pass it on to whom it concerns (P2 1.5)."""
         match kind := message.get("type"):
             case "ping":
@@ -359,7 +354,9 @@ class UserSession:
                 self._take_connection_state(message)
                 self.relay("glasses_connection_state", message)
             case "location_update":
-                self._take_location(message)
+                self.places.take(message, message.get("correlationId"))
+            case "calendar_event":
+                self.phone_data.calendar_told(message)
             case str() if kind not in _UNHEARD:
                 self.relay(kind, message)
             case _:
@@ -370,10 +367,11 @@ class UserSession:
         return [
             app.package_name
             for app in self.apps.values()
-            if app.subscriptions.matches(event) and self._relay(app, event, data)
+            if app.subscriptions.matches(event) and self.relay_to(app, event, data)
         ]
 
-    def _relay(self, app: AppSession, stream: str, data: JsonObject) -> bool:
+    def relay_to(self, app: AppSession, stream: str, data: JsonObject) -> bool:
+        """Send one app an event, whatever it subscribed; return whether it has a socket."""
         return app.relay(self._data_stream(app, stream, data))
 
     def _data_stream(self, app: AppSession, stream: str, data: JsonObject) -> JsonObject:
@@ -415,12 +413,7 @@ class UserSession:
         for app in self.apps.values():
             stream = app.subscriptions.touch_name(message.get("gesture_name"))
             if stream is not None:
-                self._relay(app, stream, message)
-
-    def _take_location(self, message: JsonObject) -> None:
-        kept: JsonObject = {name: message[name] for name in _LOCATION_FIELDS if name in message}
-        self.stored.location = kept
-        self.relay("location_update", {**kept, "timestamp": self.cloud.timestamp()})
+                self.relay_to(app, stream, message)
 
     def audio(self, pcm: bytes) -> list[str]:
         """Relay microphone audio; an odd byte waits for the next chunk (P2 5.2)."""

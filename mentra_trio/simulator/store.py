@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import attrs
@@ -31,6 +32,8 @@ class StoredUser:
     """System settings under the keys of the phone, such as `metric_system`."""
     location: JsonObject | None = None
     """The last position."""
+    located_at: datetime | None = None
+    """When it was measured."""
 
     def note_running(self, package_name: str) -> None:
         """Remember that an app runs."""

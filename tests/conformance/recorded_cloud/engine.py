@@ -248,9 +248,13 @@ class _Driver:
                 self._user.change_settings(package_name, values)
             case ["api", "client", "user", "settings"]:
                 self._user.change_system_settings(**(as_object(step.get("body", "settings")) or {}))
+            case ["api", "client", "photo", "response"]:
+                self._answer(self._user.report_photo(as_object(body) or {}))
             case ["api", "client", "device", "state"]:
                 is_taken = self._user.post_device_state(as_object(body) or {})
                 self._answer(200 if is_taken else 429)
+            case ["api", "client", "notifications" | "calendar" | "location", *_]:
+                self._answer(self._user.phone_post(path, as_object(body) or {}))
             case _:
                 raise ValueError(f"the engine has no such REST call: {step}")
 
@@ -262,8 +266,6 @@ class _Driver:
         await self._user.stop(package_name)
         self._answer(200)
 
-            case ["api", "client", "photo", "response"]:
-                self._answer(self._user.report_photo(as_object(body) or {}))
     def _answer(self, status: int) -> None:
         self._note("http", {"status": status}, target="phone")
 
