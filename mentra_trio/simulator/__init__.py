@@ -14,6 +14,7 @@ Map of the package::
     microphone      when the phone is told to listen
     display         who may draw, and when; `glasses` is what the wearer sees, in `cells`
     hardware        models of glasses
+    sound           sounds that are passed on to the phone, and streams of them; `loudspeaker`: what is heard
     photos          the camera, its photos, and the phone that uploads them
     rest            what apps ask for over HTTP; `storage` is what they store
     faults          what goes wrong, by nature and on command; `forwarder` below the level of messages
@@ -41,6 +42,8 @@ from .glasses import Glasses as Glasses
 from .glasses import Screen as Screen
 from .rest import CloudNetwork as CloudNetwork
 from .rest import HttpCall as HttpCall
+from .loudspeaker import HeardSound as HeardSound
+from .loudspeaker import Loudspeaker as Loudspeaker
 from .photos import Camera as Camera
 from .photos import PhotoOutcome as PhotoOutcome
 from .photos import PhotoUpload as PhotoUpload
@@ -66,7 +69,9 @@ __all__ = [
     "Glasses",
     "HttpCall",
     "HttpWebhooks",
+    "HeardSound",
     "InstalledApp",
+    "Loudspeaker",
     "Mode",
     "PhoneMessage",
     "Quirks",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from .dashboard import ignore, update_dashboard
 from .lights import control_light
 from .photos import request_photo, set_fov
+from .sound import end_stream, play_sound, start_stream, stop_sound
 from .places import poll_location
 from .sound import end_stream, play_sound, start_stream, stop_sound
 
@@ -27,6 +28,10 @@ ACTIONS: dict[str, Action] = {
     "dashboard_content_update": update_dashboard,
     "dashboard_mode_change": ignore,
     "dashboard_system_update": ignore,
+    "audio_play_request": play_sound,
+    "audio_stop_request": stop_sound,
+    "audio_stream_start": start_stream,
+    "audio_stream_end": end_stream,
     "photo_request": request_photo,
     "camera_fov_set": set_fov,
 }

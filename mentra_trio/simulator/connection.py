@@ -298,7 +298,9 @@ class AppConnection:
             self.close(1009, "Received too big message")
             return
         if isinstance(message, bytes) and not message.startswith(_JSON_START):
-            # Audio of an output stream (P3 4.6), which this simulator does not play.
+            session = self._cloud.session(self.user_id)
+            if session is not None and self.is_authenticated:
+                session.relays.feed(message)
             return
         try:
             known = messages.read(message)

@@ -60,7 +60,9 @@ class Microphone:
     def announce(self) -> None:
         """Tell the phone along with other news, unless it was told a moment ago."""
         wanted = self._wanted()
-        self._update(wanted if wanted.enabled else self._state)
+        # Whether raw audio is wanted is not looked at here (recorded on the real cloud).
+        known = attrs.evolve(wanted, bypass_vad=self._state.bypass_vad)
+        self._update(known if wanted.enabled else self._state)
 
     def resync(self) -> None:
         """Tell the phone now, whatever it was told."""
@@ -97,7 +99,8 @@ class Microphone:
 
     def _settled(self) -> None:
         self._settle = None
-        if self._state != self._told:
+        # That raw audio is wanted too, or no more, is no news by itself (recorded on the real cloud).
+        if self._told is None or self._state.enabled != self._told.enabled:
             self._inform()
         if self._reminder is not None:
             self._reminder.cancel()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from .lights import shine
 from .loudspeaker import fall_silent, play_on
+from .loudspeaker import fall_silent, play_on
 from .photos import snap, turn_camera
 from .places import locate
 
@@ -25,7 +26,7 @@ REACTIONS: Mapping[str, Reaction] = MappingProxyType(
         "request_single_location": locate,
         "rgb_led_control": shine,
         "photo_request": snap,
-        "camera_fov_set": turn_camera,
+        "camera_fov_set": turn_camera, "audio_play_request": play_on, "audio_stop_request": fall_silent,
         "audio_play_request": play_on,
         "audio_stop_request": fall_silent,
     }

@@ -15,6 +15,7 @@ from mentra_trio._net.rest import HttpAnswer, HttpClient, HttpRequest
 from mentra_trio.errors import ConnectFailedError, TransportError
 
 from . import messages
+from .sound import TTS_PATH, speech
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +52,12 @@ def respond(cloud: Cloud, method: str, target: str, headers: Mapping[str, str], 
     path = target.partition("?")[0]
     content = _json(body)
     status = cloud.faults.http_status
+    if path == TTS_PATH and method == "GET":
+        sound = speech(target)
+        cloud.note_call(
+            HttpCall(at=trio.current_time(), method=method, target=target, body=None, status=sound.status)
+        )
+        return sound
     if cloud.faults.draining and path != "/livez":
         reply = messages.reply(503, status="draining", message="Server is shutting down")
     elif path in ("/livez", "/health"):

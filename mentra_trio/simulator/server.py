@@ -15,6 +15,7 @@ import math
 import socket
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import attrs
 import trio
@@ -24,6 +25,7 @@ from mentra_trio.errors import ConfigError, TransportClosedError
 
 from .connection import Refusal
 from .forwarder import Line
+from .sound import RELAY_PATH
 from .rest import respond
 
 if TYPE_CHECKING:
@@ -125,12 +127,44 @@ class _Face:
         delay = self._cloud.faults.http_delay
         await (trio.sleep_forever() if delay == math.inf else trio.sleep(delay))
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
+        if path.startswith(RELAY_PATH) and scope["method"] == "GET":
+            await self._stream(path, receive, send)
+            return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         target = f"{path}?{query}" if query else path
         answer = respond(self._cloud, scope["method"], target, headers, bytes(body))
         sent = [(name.encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": sent})
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _stream(self, path: str, receive: Receive, send: Send) -> None:
+        """Give a stream of sound as it comes; the headers go out with its first bytes (P3 4.6)."""
+        user_id, _, stream_id = unquote(path.removeprefix(RELAY_PATH)).partition("/")
+        session = self._cloud.session(user_id.lower())
+        ear = _HttpEar()
+        kind = None if session is None else session.relays.claim(stream_id, ear)
+        if session is None or kind is None:
+            error = "Session not found" if session is None else "Stream not found or already ended"
+            json_type = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 404, "headers": json_type})
+            await send({"type": "http.response.body", "body": b'{"error":"%s"}' % error.encode()})
+            return
+        headers = [(b"content-type", kind.encode("latin-1")), (b"cache-control", b"no-cache, no-store")]
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ear.wait_gone, receive)
+                is_begun = False
+                async for data in ear.heard:
+                    if not is_begun:
+                        await send({"type": "http.response.start", "status": 200, "headers": headers})
+                        is_begun = True
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                if not is_begun:
+                    await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": "http.response.body", "body": b""})
+                nursery.cancel_scope.cancel(reason="the stream has ended")
+        finally:
+            session.relays.left(ear)
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -151,6 +185,30 @@ class _Face:
         decision.line = self._lines.get(own_port)
         await send({"type": "websocket.accept"})
         await decision.serve(_AsgiTransport(receive, send))
+
+
+@attrs.define(eq=False)
+class _HttpEar:
+    """A phone that fetches a stream over HTTP."""
+
+    heard: trio.MemoryReceiveChannel[bytes] = attrs.field(init=False)
+    _told: trio.MemorySendChannel[bytes] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # No bound: the cloud itself has none for a phone that is connected (P3 4.6).
+        self._told, self.heard = trio.open_memory_channel[bytes](math.inf)
+
+    def hear(self, data: bytes) -> None:
+        self._told.send_nowait(data)
+
+    def ended(self) -> None:
+        self._told.close()
+
+    async def wait_gone(self, receive: Receive) -> None:
+        """Wait until the other side is gone."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._told.close()
 
 
 async def _live(receive: Receive, send: Send) -> None:

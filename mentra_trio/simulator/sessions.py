@@ -21,6 +21,7 @@ from .microphone import Microphone, MicrophoneState
 from .phone_data import PhoneData
 from .places import Places
 from .sound import Relays, take_answer
+from .sound import Relays, take_answer
 from .speech import Speech
 from .subscriptions import (
     is_poison,
@@ -74,6 +75,10 @@ class UserSession:
     apps: dict[str, AppSession] = attrs.field(factory=dict[str, AppSession], init=False)
     """Apps that were started, or tried to connect, by package."""
     display: DisplayManager = attrs.field(init=False, repr=False)
+    sounds: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
+    """Which app is told of the end of a sound, by the id of its request."""
+    relays: Relays = attrs.field(init=False, repr=False)
+    """Streams of sound that apps feed."""
     photos: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
     """Which app asked for a photo, by the id of the request; never forgotten unless answered (P3 5.3)."""
     dashboard: Dashboard = attrs.field(init=False, repr=False)
@@ -91,6 +96,7 @@ class UserSession:
     _posts: list[float] = attrs.field(factory=list[float], init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        self.relays = Relays(self)
         cloud = self.cloud
         self.display = DisplayManager(cloud.agenda, cloud.quirks, self._send_display, self._is_running, cloud.timestamp)
         self.dashboard = Dashboard(cloud.agenda, self._show_dashboard)
@@ -170,6 +176,7 @@ class UserSession:
 
     def dispose(self) -> None:
         """End the wearer's session: every app is stopped without a webhook (P1 1.2)."""
+        self.relays.clear()
         self.cloud.forget_session(self)
         for app in self.apps.values():
             app.dispose()
@@ -341,6 +348,8 @@ class UserSession:
                 self._relay_touch(message)
             case "local_transcription":
                 self._relay_local_transcription(message)
+            case "audio_play_response":
+                take_answer(self, message)
             case "VAD":
                 if message.get("status") in (False, "false"):
                     self.speech.silence()

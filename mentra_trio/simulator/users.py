@@ -20,6 +20,7 @@ from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
 from .hardware import SIMULATED_GLASSES, USUAL_STATE, capabilities
 from .loudspeaker import Loudspeaker
+from .loudspeaker import Loudspeaker
 from .photos import answer_photo
 from .reactions import REACTIONS
 from .speech import phrases, words_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .connection import AppConnection
     from .engine import Cloud  # noqa: TC004 - a cycle, and nobody evaluates it
     from .sessions import UserSession
+    from .sound import Ear
     from .sound import Ear
     from .store import StoredUser  # noqa: TC004 - a cycle, and nobody evaluates it
 
@@ -85,6 +87,8 @@ class User:
     """What the wearer sees."""
     speaker: Loudspeaker = attrs.field(init=False, repr=False)
     """What the wearer hears."""
+    speaker: Loudspeaker = attrs.field(init=False, repr=False)
+    """What the wearer hears."""
     acts_by_itself: bool = attrs.field(default=True, init=False)
     """Whether the phone does and answers what apps ask of it. Turn it off to play it by hand, with `phone_message`."""
     _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
@@ -98,6 +102,7 @@ class User:
     """That nobody heard what was said last, and why."""
 
     def __attrs_post_init__(self) -> None:
+        self.speaker = Loudspeaker(self)
         self.speaker = Loudspeaker(self)
         self.glasses = Glasses(self.stored.model or SIMULATED_GLASSES, lambda: self._unheard or absence(self._home()))
         if self.stored.model == SIMULATED_GLASSES:
@@ -160,6 +165,29 @@ class User:
                 session.phone_sent({**fields, "timestamp": self._milliseconds()})
 
         self._cloud.agenda.later(seconds, answer)
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Let phone and glasses do something after a while."""
+        self._cloud.agenda.later(seconds, action)
+
+    async def wait_until(self, predicate: Callable[[], bool]) -> None:
+        """Wait until something is true of the wearer. Bound it with a deadline."""
+        await self._cloud.wait_until(predicate)
+
+    def tell_waiting(self) -> None:
+        """Let those who wait look again."""
+        self._cloud.notify()
+
+    def claim_relay(self, user_id: str, stream_id: str, ear: Ear) -> bool:
+        """Fetch a stream of sound, as the phone does; `False` when there is none."""
+        session = self._cloud.session(user_id)
+        return session is not None and session.relays.claim(stream_id, ear) is not None
+
+    def leave_relay(self, ear: Ear) -> None:
+        """Fetch a stream no longer."""
+        session = self._cloud.session(self.user_id)
+        if session is not None:
+            session.relays.left(ear)
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Let phone and glasses do something after a while."""

@@ -6,10 +6,12 @@ does at that moment.
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote
 
 import attrs
 import trio
@@ -119,6 +121,23 @@ class _Webhooks:
 
 
 @attrs.define(eq=False)
+class _Ear:
+    """A phone that fetches a stream of sound, and notes what comes."""
+
+    _note: Callable[[str, object], None]
+    _has_begun: bool = attrs.field(default=False, init=False)
+
+    def hear(self, data: bytes) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._note("http", {"status": 200})
+        self._note("binary", {"length": len(data), "base64": base64.b64encode(data).decode()})
+
+    def ended(self) -> None:
+        self._note("close", {"code": None, "reason": "http response ended"})
+
+
+@attrs.define(eq=False)
 class _Driver:
     """Does what apps, phones and the speech provider did."""
 
@@ -131,6 +150,8 @@ class _Driver:
     _sockets: dict[str, AppSocket] = attrs.field(factory=dict[str, AppSocket], init=False)
     _phone: int | None = attrs.field(default=None, init=False)
     """Number of the phone's socket that counts."""
+    _ear: _Ear | None = attrs.field(default=None, init=False)
+    """What fetches a stream of sound."""
 
     def told(self) -> list[Step]:
         """Give what the phone got."""
@@ -235,9 +256,14 @@ class _Driver:
                 raise ValueError(f"a phone cannot send: {step}")
 
     def _play_rest(self, step: Step) -> None:
+        if step.kind == "close":  # of the stream of sound that is fetched
+            self._leave_stream()
+            return
         path = str(step.get("path"))
         body = step.get("body")
         match path.strip("/").split("/"):
+            case ["api", "audio", "stream", user_id, stream_id]:
+                self._fetch_stream(unquote(user_id), stream_id)
             case ["apps", package_name, "start"]:
                 self._nursery.start_soon(self._start, package_name)
             case ["apps", package_name, "stop"]:
@@ -257,6 +283,17 @@ class _Driver:
                 self._answer(self._user.phone_post(path, as_object(body) or {}))
             case _:
                 raise ValueError(f"the engine has no such REST call: {step}")
+
+    def _fetch_stream(self, user_id: str, stream_id: str) -> None:
+        session = self._cloud.session(user_id)
+        self._ear = _Ear(partial(self._note, target="phone"))
+        if session is None or session.relays.claim(stream_id, self._ear) is None:
+            self._answer(404)
+
+    def _leave_stream(self) -> None:
+        session = self._cloud.session(self._user.user_id)
+        if session is not None and self._ear is not None:
+            session.relays.left(self._ear)
 
     async def _start(self, package_name: str) -> None:
         result = await self._user.start(package_name)

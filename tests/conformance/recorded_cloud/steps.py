@@ -79,8 +79,9 @@ class Step:
             return _dumps(content).encode()
         if (whole := self.get("base64")) is not None:
             return base64.b64decode(str(whole))
-        # Only the head of a long one is known; nobody looks at the rest.
-        return base64.b64decode(str(self.get("base64_head"))).ljust(cast("int", self.get("length")), b"\0")
+        # Only the head of a long one is known. Sound goes on as it ends there; nobody looks at the rest of others.
+        head = base64.b64decode(str(self.get("base64_head")))
+        return head.ljust(cast("int", self.get("length")), head[-1:])
 
     def __str__(self) -> str:
         return f"{self.at:.3f} s {self.source} to {self.target}, {self.channel}: {self.kind} {self.message!r:.400}"
