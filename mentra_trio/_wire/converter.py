@@ -66,7 +66,7 @@ def to_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _to_datetime(value: object, _: object = None) -> datetime:
+def to_datetime(value: object, _: object = None) -> datetime:
     """Read ISO text or epoch milliseconds; a time without a zone is UTC (P1 0: most are text, some are numbers)."""
     try:
         if isinstance(value, str):
@@ -195,7 +195,7 @@ def make_converter() -> Converter:
     converter.register_structure_hook(float, _to_float)
     converter.register_structure_hook(enum.Enum, _to_enum)
     converter.register_structure_hook(enum.StrEnum, _to_enum)
-    converter.register_structure_hook_func(lambda t: t is datetime, _to_datetime)
+    converter.register_structure_hook_func(lambda t: t is datetime, to_datetime)
     converter.register_structure_hook_func(lambda t: t is object, lambda value, _: value)
     converter.register_structure_hook_func(_is_mapping, _to_mapping)
     converter.register_unstructure_hook_func(lambda t: t is datetime, to_iso)

@@ -56,3 +56,10 @@ from .sound import Playback as Playback
 from .sound import VoiceSettings as VoiceSettings
 from .speech import Transcript as Transcript
 from .speech import Translation as Translation
+from .video import AudioOptions as AudioOptions
+from .video import ExistingVideo as ExistingVideo
+from .video import RestreamTarget as RestreamTarget
+from .video import VideoOptions as VideoOptions
+from .video import VideoState as VideoState
+from .video import VideoStatus as VideoStatus
+from .video import VideoUrls as VideoUrls

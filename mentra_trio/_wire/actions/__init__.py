@@ -14,11 +14,27 @@ from .light import SetLed
 from .location import PollLocation
 from .speaker import EndAudioStream, PlayAudio, StartAudioStream, StopAudio
 
+from .video import CheckStream, StartManagedStream, StartStream, StopManagedStream, StopStream
 if TYPE_CHECKING:
     from mentra_trio._wire.outbound import Command
 
 ACTION_TYPES: dict[str, type[Command]] = {
     cls.TYPE: cls
-    for cls in (SetLed, UpdateDashboard, TakePhoto, SetFov, PollLocation, PlayAudio, StopAudio, StartAudioStream, EndAudioStream)
+    for cls in (
+        SetLed,
+        UpdateDashboard,
+        TakePhoto,
+        SetFov,
+        StartStream,
+        StopStream,
+        StartManagedStream,
+        StopManagedStream,
+        CheckStream,
+        PollLocation,
+        PlayAudio,
+        StopAudio,
+        StartAudioStream,
+        EndAudioStream,
+    )
 }
 """Which class reads which `type`, for the side that receives commands."""

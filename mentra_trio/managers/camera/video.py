@@ -1,0 +1,188 @@
+"""Live video streams: how they start, who follows them, and how they end (P3 6)."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import attrs
+import trio
+
+from mentra_trio._flow import EventStream, Gap, Latest, LatestSource, Overflow
+from mentra_trio._link import Link, StreamSpec
+from mentra_trio._wire.actions.video import (
+    CheckStream,
+    RestreamDestination,
+    StartManagedStream,
+    StartStream,
+    StopManagedStream,
+    StopStream,
+)
+from mentra_trio._wire.news import VIDEO_KEYS
+from mentra_trio.errors import LinkDownError, RequestTimedOutError, SessionClosedError, StreamError
+from mentra_trio.models.video import AudioOptions, ExistingVideo, VideoOptions, VideoState, VideoStatus, VideoUrls
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+LIVE_LIMIT = 75.0
+"""Seconds until video has to flow: the cloud looks for it for 60 s (P3 6.3)."""
+_DIRECT = frozenset({"rtmp", "rtmps", "srt", "https", "http"})
+_RESTREAM = frozenset({"rtmp", "rtmps"})
+_STATUSES = StreamSpec[VideoStatus](
+    name="video statuses",
+    keys=VIDEO_KEYS,
+    capacity=64,
+    overflow=Overflow.DROP_OLDEST,
+)
+"""The cloud tells them unasked. Only the last one counts in the end."""
+
+
+@attrs.define(eq=False)
+class VideoStream:
+    """A live stream, made by `session.camera.open_stream`."""
+
+    _link: Link
+    _events: EventStream[VideoStatus | Gap]
+    _source: LatestSource[VideoStatus]
+
+    @property
+    def status(self) -> Latest[VideoStatus]:
+        """What the cloud tells of it, each change once. It stays at the end when the session is over."""
+        return self._source.latest
+
+    @property
+    def stream_id(self) -> str:
+        """The cloud's name for it."""
+        return self.status.value.stream_id
+
+    @property
+    def urls(self) -> VideoUrls:
+        """Where a managed stream can be watched, as of now; some come later than others."""
+        return self.status.value.urls
+
+    async def wait_end(self) -> VideoStatus:
+        """Wait until it has ended, whoever ended it; give the last status."""
+        return await self.status.wait_for(lambda status: status.state.is_end)
+
+    async def follow(self) -> None:
+        """Take over what the cloud tells, until the block is left or the session is over."""
+        with suppress(trio.ClosedResourceError):
+            async for news in self._events:
+                if isinstance(news, Gap):
+                    await self._look()
+                elif self._is_ours(news):
+                    self._source.set(news)
+            self._ended("the session is over")
+        await trio.lowlevel.checkpoint()
+
+    def _is_ours(self, status: VideoStatus) -> bool:
+        own = self.status.value
+        return status.is_managed is own.is_managed and status.stream_id in {own.stream_id, ""}
+
+    async def _look(self) -> None:  # noqa: ASYNC910 - a call checkpoints, unless it is refused
+        """Find out whether it ended while nothing could be heard: the cloud says nothing of that by itself (P3 6.5)."""
+        with suppress(RequestTimedOutError, LinkDownError, SessionClosedError):
+            found = await check(self._link)
+            if found is None or found.stream_id != self.stream_id:
+                self._ended("it ended while the connection was lost")
+
+    def _ended(self, message: str) -> None:
+        if not self.status.value.state.is_end:
+            self._source.set(attrs.evolve(self.status.value, state=VideoState.STOPPED, message=message))
+
+
+@asynccontextmanager
+async def open_video(link: Link, start: StartStream | StartManagedStream) -> AsyncGenerator[VideoStream, None]:
+    """Start a stream, and stop it when the block is left, or the start is given up."""
+    is_sent = False
+    stream: VideoStream | None = None
+
+    def note_sent() -> None:
+        nonlocal is_sent
+        is_sent = True
+
+    events = link.subscribe(_STATUSES).with_gaps()
+    aiter(events)  # from here on, so that nothing is missed between the answer and its follower
+    try:
+        first = await link.call(start, on_written=note_sent)
+        stream = VideoStream(link, events, LatestSource(first))
+        link.start(stream.follow)
+        with trio.move_on_after(LIVE_LIMIT) as patience:
+            first = await stream.status.wait_for(_is_decided)
+        if patience.cancelled_caught:
+            raise RequestTimedOutError(type(start).__name__, LIVE_LIMIT)
+        if first.state.is_end:
+            raise StreamError(first.state.name, first.message)
+        yield stream
+    finally:
+        events.close()
+        if is_sent and not (stream is not None and stream.status.value.state.is_end):
+            # The session may be over, with its link; then the cloud goes on, and the next run finds it (P3 6.5).
+            with suppress(LinkDownError, SessionClosedError):
+                if isinstance(start, StartManagedStream):
+                    link.send_nowait(StopManagedStream())
+                else:
+                    link.send_nowait(StopStream(stream_id=None if stream is None else stream.stream_id or None))
+
+
+def _is_decided(status: VideoStatus) -> bool:
+    """Whether video flows, and where to watch it is known; or never will."""
+    if status.state is not VideoState.ACTIVE:
+        return status.state.is_end
+    return not status.is_managed or status.urls.hls is not None or status.urls.webrtc is not None
+
+
+async def check(link: Link) -> ExistingVideo | None:
+    """Ask for the wearer's stream."""
+    (found,) = await link.call(CheckStream(request_id=f"stream_check_{uuid4()}"))
+    return found
+
+
+async def end_left_behind(link: Link) -> ExistingVideo | None:
+    """Stop what an earlier run of this app left behind; give the stream that is there all the same: another app's.
+
+    A cloud that does not answer knows of none.
+    """
+    try:
+        found = await check(link)
+        if found is None:
+            return None
+        await link.send(StopManagedStream() if found.is_managed else StopStream())
+        return await check(link)
+    except RequestTimedOutError:
+        return None  # noqa: ASYNC910 - the call has checkpointed
+
+
+def start_of(
+    url: str | None,
+    *,
+    restream_to: Sequence[str],
+    video: VideoOptions | None,
+    audio: AudioOptions | None,
+    sound: bool | None,
+) -> StartStream | StartManagedStream:
+    """Make the request. Raises `ValueError` for addresses that nobody can stream to."""
+    if isinstance(restream_to, str):
+        msg = f"restream_to is the text {restream_to!r}; pass a list such as [{restream_to!r}]"
+        raise TypeError(msg)
+    if url is None:
+        for target in restream_to:
+            _check_address(target, _RESTREAM)
+        destinations = tuple(RestreamDestination(url=target) for target in restream_to) or None
+        return StartManagedStream(video=video, audio=audio, sound=sound, restream_destinations=destinations)
+    if restream_to:
+        msg = "restream_to is for managed streams; leave url out, or stream to one address"
+        raise ValueError(msg)
+    _check_address(url, _DIRECT)
+    return StartStream(stream_url=url, video=video, audio=audio, sound=sound)
+
+
+def _check_address(url: str, schemes: frozenset[str]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or not parts.hostname:
+        # Without the address: it holds the key of the stream.
+        msg = f"a stream goes to an address that begins with {', '.join(sorted(f'{each}://' for each in schemes))}"
+        raise ValueError(msg)

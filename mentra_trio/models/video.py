@@ -1,0 +1,128 @@
+"""Live video (P3 6)."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+import attrs
+
+_LIMITS = {"width": (320, 1920), "height": (240, 1080), "frame_rate": (10, 60), "bitrate": (100_000, 10_000_000)}
+"""What glasses can do (P3 6.1)."""
+
+
+class VideoState(enum.Enum):
+    """Where a stream stands. Direct streams that fail are told as stopped by today's cloud (P3 6.2)."""
+
+    INITIALIZING = "initializing"
+    """It starts, or comes back after a loss between glasses and server."""
+    ACTIVE = "active"
+    """Video flows, as far as the cloud knows."""
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    TIMEOUT = "timeout"
+    """The phone was silent for about 55 s."""
+    ERROR = "error"
+    UNKNOWN = "unknown"
+    """A word that this SDK does not know."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> VideoState:
+        return cls.INITIALIZING if value == "preparing" else cls.UNKNOWN
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing comes after it."""
+        return self in {VideoState.STOPPED, VideoState.TIMEOUT, VideoState.ERROR}
+
+
+@attrs.frozen(kw_only=True)
+class RestreamTarget:
+    """Where a managed stream also goes, as the cloud tells."""
+
+    url: str = attrs.field(repr=False)
+    """With its key: do not log it."""
+    name: str | None = None
+    status: str | None = None
+    """`active`, `error` or `stopped`."""
+    error: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class VideoUrls:
+    """Where a managed stream can be watched. Which of them work depends on the stream (P3 6.3)."""
+
+    hls: str | None = None
+    """Works with restream targets."""
+    dash: str | None = None
+    """Works with restream targets."""
+    webrtc: str | None = None
+    """WHEP; works without restream targets."""
+    preview: str | None = None
+    """A page with a player; comes some seconds after the start."""
+    thumbnail: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class VideoStatus:
+    """What the cloud last told of a stream."""
+
+    stream_id: str
+    """The cloud's name for it; empty where it does not say."""
+    state: VideoState
+    is_managed: bool
+    message: str = ""
+    """The cloud's words, often empty."""
+    urls: VideoUrls = attrs.field(factory=VideoUrls)
+    """Of managed streams."""
+    targets: tuple[RestreamTarget, ...] = ()
+    """Of managed streams."""
+
+
+@attrs.frozen(kw_only=True)
+class ExistingVideo:
+    """A stream of the wearer that goes on, whoever started it (P3 6.5)."""
+
+    stream_id: str
+    is_managed: bool
+    state: VideoState
+    created_at: datetime | None = None
+    package_name: str | None = None
+    """Who started it; told of direct streams alone."""
+    viewers: int | None = None
+    """How many apps watch; told of managed streams alone."""
+    urls: VideoUrls = attrs.field(factory=VideoUrls)
+
+
+@attrs.frozen(kw_only=True)
+class VideoOptions:
+    """How video is encoded; the glasses choose what is `None`. Raises `ValueError` for what they would clamp."""
+
+    width: int | None = None
+    """Pixels, 320 to 1920."""
+    height: int | None = None
+    """Pixels, 240 to 1080."""
+    frame_rate: int | None = None
+    """Pictures a second, 10 to 60."""
+    bitrate: int | None = None
+    """Bits a second, 100 000 to 10 000 000."""
+
+    def __attrs_post_init__(self) -> None:
+        for name, (low, high) in _LIMITS.items():
+            value: object = getattr(self, name)
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+            if value is not None and not (is_whole and isinstance(value, int) and low <= value <= high):
+                msg = f"{name} is {value!r}; it must be a whole number from {low} to {high}, or None"
+                raise ValueError(msg)
+
+
+@attrs.frozen(kw_only=True)
+class AudioOptions:
+    """How the sound of a stream is encoded; the glasses choose what is `None`."""
+
+    bitrate: int | None = None
+    """Bits a second."""
+    sample_rate: int | None = None
+    """Samples a second."""
+    echo_cancellation: bool | None = None
+    noise_suppression: bool | None = None
