@@ -575,7 +575,7 @@ def test_a_command_without_a_type_is_unknown(fields: JsonObject) -> None:
 
 
 def test_a_command_of_another_type_is_unknown() -> None:
-    assert read_command({"type": "led_party"}) == UnknownMessage(type="photo_request")
+    assert read_command({"type": "led_party"}) == UnknownMessage(type="led_party")
 
 
 def test_a_raw_command_is_stamped_and_keeps_what_the_author_gave() -> None:
