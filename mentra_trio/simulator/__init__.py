@@ -40,13 +40,13 @@ from .faults import Violation as Violation
 from .faults import ViolationsError as ViolationsError
 from .glasses import Glasses as Glasses
 from .glasses import Screen as Screen
-from .rest import CloudNetwork as CloudNetwork
-from .rest import HttpCall as HttpCall
 from .loudspeaker import HeardSound as HeardSound
 from .loudspeaker import Loudspeaker as Loudspeaker
 from .photos import Camera as Camera
 from .photos import PhotoOutcome as PhotoOutcome
 from .photos import PhotoUpload as PhotoUpload
+from .rest import CloudNetwork as CloudNetwork
+from .rest import HttpCall as HttpCall
 from .server import serve as serve
 from .store import Store as Store
 from .users import PhoneMessage as PhoneMessage
@@ -62,21 +62,22 @@ __all__ = [
     "AppSession",
     "AppState",
     "AsgiWebhooks",
+    "Camera",
     "Cloud",
     "CloudNetwork",
     "ExpectationError",
     "Faults",
     "Glasses",
+    "HeardSound",
     "HttpCall",
     "HttpWebhooks",
-    "HeardSound",
     "InstalledApp",
     "Loudspeaker",
     "Mode",
     "PhoneMessage",
-    "Quirks",
     "PhotoOutcome",
     "PhotoUpload",
+    "Quirks",
     "Screen",
     "Stage",
     "StartResult",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from .dashboard import ignore, update_dashboard
+from .hands import ask_for_wifi
 from .lights import control_light
 from .photos import request_photo, set_fov
-from .sound import end_stream, play_sound, start_stream, stop_sound
 from .places import poll_location
 from .sound import end_stream, play_sound, start_stream, stop_sound
 
@@ -25,6 +25,7 @@ Action: TypeAlias = "Callable[[AppConnection, UserSession, JsonObject], None]"
 ACTIONS: dict[str, Action] = {
     "location_poll_request": poll_location,
     "rgb_led_control": control_light,
+    "request_wifi_setup": ask_for_wifi,
     "dashboard_content_update": update_dashboard,
     "dashboard_mode_change": ignore,
     "dashboard_system_update": ignore,

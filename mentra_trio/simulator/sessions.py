@@ -21,7 +21,6 @@ from .microphone import Microphone, MicrophoneState
 from .phone_data import PhoneData
 from .places import Places
 from .sound import Relays, take_answer
-from .sound import Relays, take_answer
 from .speech import Speech
 from .subscriptions import (
     is_poison,
@@ -74,13 +73,13 @@ class UserSession:
     """What is known about the glasses, as apps see it."""
     apps: dict[str, AppSession] = attrs.field(factory=dict[str, AppSession], init=False)
     """Apps that were started, or tried to connect, by package."""
-    display: DisplayManager = attrs.field(init=False, repr=False)
     sounds: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
     """Which app is told of the end of a sound, by the id of its request."""
     relays: Relays = attrs.field(init=False, repr=False)
     """Streams of sound that apps feed."""
     photos: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
     """Which app asked for a photo, by the id of the request; never forgotten unless answered (P3 5.3)."""
+    display: DisplayManager = attrs.field(init=False, repr=False)
     dashboard: Dashboard = attrs.field(init=False, repr=False)
     microphone: Microphone = attrs.field(init=False, repr=False)
     speech: Speech = attrs.field(init=False, repr=False)
@@ -91,7 +90,6 @@ class UserSession:
     _absence: Timer | None = attrs.field(default=None, init=False, repr=False)
     _ping: Timer | None = attrs.field(default=None, init=False, repr=False)
     _state_news: Timer | None = attrs.field(default=None, init=False, repr=False)
-    _tier: str | None = attrs.field(default=None, init=False)
     _odd_byte: bytes = attrs.field(default=b"", init=False, repr=False)
     _posts: list[float] = attrs.field(factory=list[float], init=False, repr=False)
 
@@ -466,6 +464,15 @@ class UserSession:
         self.tell_phone(message)
         return True
 
+    def gate_fault(self, kind: str) -> str | None:
+        """Tell why an action cannot reach the glasses, in the cloud's words; `None` when it can (P3 0.5)."""
+        is_simulated = self.device_state.get("modelName") == hardware.SIMULATED_GLASSES
+        if self._phone is None:
+            return f"Cannot process {kind} - phone is not connected (no WebSocket)"
+        if self.device_state.get("connected") is not True and not is_simulated:
+            return f"Cannot process {kind} - smart glasses are not connected"
+        return None
+
     # --- the glasses
 
     @property
@@ -480,15 +487,6 @@ class UserSession:
         if len(self._posts) >= _DEVICE_POSTS:
             return False
         self._posts.append(now)
-    def gate_fault(self, kind: str) -> str | None:
-        """Tell why an action cannot reach the glasses, in the cloud's words; `None` when it can (P3 0.5)."""
-        is_simulated = self.device_state.get("modelName") == hardware.SIMULATED_GLASSES
-        if self._phone is None:
-            return f"Cannot process {kind} - phone is not connected (no WebSocket)"
-        if self.device_state.get("connected") is not True and not is_simulated:
-            return f"Cannot process {kind} - smart glasses are not connected"
-        return None
-
         self.change_device(changes)
         return True
 

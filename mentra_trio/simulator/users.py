@@ -13,13 +13,12 @@ import trio
 
 from mentra_trio._wire.codec import JsonObject, to_iso
 from mentra_trio._wire.converter import wire_name
-from mentra_trio.models.device import DeviceState, HeadPosition, PressType
+from mentra_trio.models.device import DeviceState, Gesture, HeadPosition, PressType
 
 from . import messages
 from .apps import AppSession, AppState, Stage, StartResult
 from .glasses import Glasses
 from .hardware import SIMULATED_GLASSES, USUAL_STATE, capabilities
-from .loudspeaker import Loudspeaker
 from .loudspeaker import Loudspeaker
 from .photos import answer_photo
 from .reactions import REACTIONS
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from .connection import AppConnection
     from .engine import Cloud  # noqa: TC004 - a cycle, and nobody evaluates it
     from .sessions import UserSession
-    from .sound import Ear
     from .sound import Ear
     from .store import StoredUser  # noqa: TC004 - a cycle, and nobody evaluates it
 
@@ -87,8 +85,8 @@ class User:
     """What the wearer sees."""
     speaker: Loudspeaker = attrs.field(init=False, repr=False)
     """What the wearer hears."""
-    speaker: Loudspeaker = attrs.field(init=False, repr=False)
-    """What the wearer hears."""
+    home_network: str | None = attrs.field(default="Home", init=False)
+    """The Wi-Fi network that the wearer picks when an app asks for one; `None` for a wearer who does not care to."""
     acts_by_itself: bool = attrs.field(default=True, init=False)
     """Whether the phone does and answers what apps ask of it. Turn it off to play it by hand, with `phone_message`."""
     _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
@@ -102,7 +100,6 @@ class User:
     """That nobody heard what was said last, and why."""
 
     def __attrs_post_init__(self) -> None:
-        self.speaker = Loudspeaker(self)
         self.speaker = Loudspeaker(self)
         self.glasses = Glasses(self.stored.model or SIMULATED_GLASSES, lambda: self._unheard or absence(self._home()))
         if self.stored.model == SIMULATED_GLASSES:
@@ -189,29 +186,6 @@ class User:
         if session is not None:
             session.relays.left(ear)
 
-    def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Let phone and glasses do something after a while."""
-        self._cloud.agenda.later(seconds, action)
-
-    async def wait_until(self, predicate: Callable[[], bool]) -> None:
-        """Wait until something is true of the wearer. Bound it with a deadline."""
-        await self._cloud.wait_until(predicate)
-
-    def tell_waiting(self) -> None:
-        """Let those who wait look again."""
-        self._cloud.notify()
-
-    def claim_relay(self, user_id: str, stream_id: str, ear: Ear) -> bool:
-        """Fetch a stream of sound, as the phone does; `False` when there is none."""
-        session = self._cloud.session(user_id)
-        return session is not None and session.relays.claim(stream_id, ear) is not None
-
-    def leave_relay(self, ear: Ear) -> None:
-        """Fetch a stream no longer."""
-        session = self._cloud.session(self.user_id)
-        if session is not None:
-            session.relays.left(ear)
-
     def spawn(self, job: Callable[[], Awaitable[object]]) -> None:
         """Let phone and glasses do something that takes its time."""
         self._cloud.agenda.spawn(job)
@@ -237,6 +211,15 @@ class User:
         """Put on other glasses, such as `Mentra Live`. They are connected, and have Wi-Fi where they can."""
         abilities = capabilities(model) or {}
         self.update_device(connected=True, modelName=model, wifiConnected=bool(abilities.get("hasWifi")))
+
+    def tell_device_later(self, seconds: float, state: Mapping[str, object]) -> None:
+        """Let the phone tell about the glasses after a while, if it is still connected then."""
+
+        def tell() -> None:
+            if self.is_connected:
+                self.post_device_state(state)
+
+        self._cloud.agenda.later(seconds, tell)
 
     def _react(self, message: JsonObject) -> None:
         reaction = REACTIONS.get(str(message.get("type"))) if self.acts_by_itself else None
@@ -355,6 +338,18 @@ class User:
         pressed = _known(PressType, kind, "a press")
         self.phone_message(
             {"type": "button_press", "buttonId": button, "pressType": pressed, "timestamp": self._milliseconds()}
+        )
+
+    def touch(self, gesture: Gesture | str) -> None:
+        """Touch the glasses: `single_tap`, `double_tap`, `forward_swipe` ... (P2 6.2.3)."""
+        felt = _known(Gesture, gesture, "a touch")
+        self.phone_message(
+            {
+                "type": "touch_event",
+                "device_model": self.glasses.model,
+                "gesture_name": felt,
+                "timestamp": self._milliseconds(),
+            }
         )
 
     def look(self, position: HeadPosition | str) -> None:
@@ -672,7 +667,7 @@ class User:
         return session
 
 
-def _known(kind: type[PressType | HeadPosition], given: str, what: str) -> str:
+def _known(kind: type[PressType | HeadPosition | Gesture], given: str, what: str) -> str:
     """Give the word of the wire. What no glasses would send is a `phone_message`."""
     words = [member.value for member in kind if member is not kind.UNKNOWN]
     if given not in words:

@@ -206,7 +206,9 @@ class _Driver:
     def _play_call(self, step: Step) -> None:
         """Call the cloud's HTTP interface."""
         content = step.get("body")
-        body = b"" if content is None else content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        body = (
+            b"" if content is None else content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        )
         headers = cast("Mapping[str, str]", step.get("headers") or {})
         answer = respond(self._cloud, str(step.get("method")), str(step.get("path")), headers, body)
         text = answer.body.decode("utf-8", "surrogatepass")
