@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+from .hands import pick_wifi
 from .lights import shine
-from .loudspeaker import fall_silent, play_on
 from .loudspeaker import fall_silent, play_on
 from .photos import snap, turn_camera
 from .places import locate
@@ -25,8 +25,9 @@ REACTIONS: Mapping[str, Reaction] = MappingProxyType(
     {
         "request_single_location": locate,
         "rgb_led_control": shine,
+        "show_wifi_setup": pick_wifi,
         "photo_request": snap,
-        "camera_fov_set": turn_camera, "audio_play_request": play_on, "audio_stop_request": fall_silent,
+        "camera_fov_set": turn_camera,
         "audio_play_request": play_on,
         "audio_stop_request": fall_silent,
     }
