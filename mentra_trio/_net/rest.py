@@ -8,6 +8,7 @@ proxies nor passwords are taken from the environment.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import attrs
@@ -88,7 +89,7 @@ class NoHttp:
         del largest
         await trio.lowlevel.checkpoint()
         raise ConnectFailedError(
-            f"no HTTP connection to {request.url.host}: the app was given a connector= for sockets and no http= beside it"
+            f"no HTTP connection to {request.url.host}: the app was given connector= for its sockets, but no http="
         )
 
     async def aclose(self) -> None:
@@ -166,11 +167,12 @@ async def _read(answer: httpx2.Response, largest: int) -> bytes:
     """Read the body, and no more of it than is wanted."""
     parts: list[bytes] = []
     size = 0
-    async for part in answer.aiter_bytes():
-        size += len(part)
-        if size > largest:
-            raise TransportError(f"the answer has more than {largest} bytes")
-        parts.append(part)
+    async with aclosing(answer.aiter_bytes()) as body:
+        async for part in body:
+            size += len(part)
+            if size > largest:
+                raise TransportError(f"the answer has more than {largest} bytes")
+            parts.append(part)
     return b"".join(parts)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mentra_trio._net.limiter import ConnectLimiter
     from mentra_trio._net.transport import CloudUrl, Connector
     from mentra_trio._wire.outbound import Command, RawCommand, Request
-    from mentra_trio._wire.permissions import Requirement
+    from mentra_trio._wire.permissions import Requirement  # noqa: TC004 - nobody evaluates it
     from mentra_trio._wire.streams import Subscription
     from mentra_trio.config import SessionConfig
     from mentra_trio.errors import ConnectFailedError, MentraError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,7 +16,7 @@ from .accounts import Accounts, log
 from .rest import RestSide
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Iterable
 
     from mentra_trio._wire.permissions import Requirement
 
@@ -108,6 +108,7 @@ class PermissionGate:
 
     async def require(self, requirements: Iterable[Requirement]) -> None:
         """Learn what is declared, then `check`. Waits only for the first answer, and for a moment only."""
+        await trio.lowlevel.checkpoint_if_cancelled()
         if self.book.value.is_known:
             if self.book.is_due:
                 self.start(self.learn)
@@ -136,8 +137,8 @@ class PermissionGate:
                 name = requirement.permission.value
                 self.accounts.once(
                     f"undeclared {name}",
-                    f"a stream is open that needs the permission {name}, which the app does not declare in the MentraOS "
-                    "console, so nothing comes",
+                    f"a stream is open that needs the permission {name}, which the app does not declare in the "
+                    "MentraOS console, so nothing comes",
                 )
 
     async def learn(self) -> None:

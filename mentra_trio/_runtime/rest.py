@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from random import Random
 from typing import TypeVar
@@ -80,7 +79,4 @@ class RestSide:
 
 def _seconds(text: str | None) -> float | None:
     """Read a `Retry-After` that is a number; the other form, a date, is not worth a clock."""
-    with contextlib.suppress(ValueError):
-        if text is not None and len(text) < 10:
-            return float(int(text))
-    return None
+    return float(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -229,14 +229,14 @@ class StorageManager:
         self._load_failures, self._load_error = 0, None
         self._shelf.fill(found)
 
-    async def _try_to_load(self) -> None:
+    async def _try_to_load(self) -> None:  # noqa: ASYNC910 - `_load` checkpoints
         """Learn what is stored if the cloud can be asked: a change can be kept without."""
         try:
             await self._load()
         except StorageError as error:
             log.debug("stored values are changed without knowing them: %s", error)
 
-    async def _tell_deletions(self) -> None:
+    async def _tell_deletions(self) -> None:  # noqa: ASYNC910 - the lock around it does
         if self._shelf.must_clear:
             await self._ask(ClearStored())
             self._shelf.cleared()
@@ -246,7 +246,7 @@ class StorageManager:
             self._shelf.deleted(key)
         self._told()
 
-    async def _store(self, values: Mapping[str, str]) -> None:
+    async def _store(self, values: Mapping[str, str]) -> None:  # noqa: ASYNC910 - `_ask` checkpoints
         try:
             await self._ask(StoreValues(values))
         except StorageLimitError:
@@ -286,7 +286,7 @@ class StorageManager:
 
     async def _write_behind(self) -> None:  # noqa: ASYNC910 - a service, nobody awaits it
         failures = 0
-        while True:
+        while True:  # noqa: ASYNC913 - `flush` checkpoints
             while (due := self._due_at) > trio.current_time():
                 with trio.move_on_at(due):
                     await self._news.park()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from mentra_trio._net.transport import CloudUrl, Connector, Transport
+    from mentra_trio._net.transport import CloudUrl, Connector, Transport  # noqa: TC004 - nobody evaluates it
 
     from .apps import InstalledApp
-    from .engine import Cloud
+    from .engine import Cloud  # noqa: TC004 - a cycle, and nobody evaluates it
     from .messages import Reply
     from .storage import Storage
 
@@ -54,9 +53,7 @@ def respond(cloud: Cloud, method: str, target: str, headers: Mapping[str, str], 
     status = cloud.faults.http_status
     if path == TTS_PATH and method == "GET":
         sound = speech(target)
-        cloud.note_call(
-            HttpCall(at=trio.current_time(), method=method, target=target, body=None, status=sound.status)
-        )
+        cloud.note_call(HttpCall(at=trio.current_time(), method=method, target=target, body=None, status=sound.status))
         return sound
     if cloud.faults.draining and path != "/livez":
         reply = messages.reply(503, status="draining", message="Server is shutting down")
@@ -136,7 +133,7 @@ def _use_storage(
         case ["GET"]:
             return storage.read_all()
         case ["PUT"]:
-            data = fields.get("data")
+            data: object = fields.get("data")
             for key in cast("dict[str, object]", data) if isinstance(data, dict) else ():
                 _check_key(cloud, app, key)
             return storage.write_all(data)
@@ -173,7 +170,7 @@ class CloudHttp:
             raise ConnectFailedError(f"no HTTP connection to {request.url.authority}: connection refused")
         delay = cloud.faults.http_delay
         if delay:
-            await (trio.sleep_forever() if delay == math.inf else trio.sleep(delay))
+            await trio.sleep(delay)
         headers = {name.lower(): value for name, value in request.headers}
         answer = respond(cloud, request.method, request.url.target, headers, request.body)
         if cloud.faults.lose_http_answers:

@@ -25,8 +25,8 @@ from mentra_trio.errors import ConfigError, TransportClosedError
 
 from .connection import Refusal
 from .forwarder import Line
-from .sound import RELAY_PATH
 from .rest import respond
+from .sound import RELAY_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,8 +124,7 @@ class _Face:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        delay = self._cloud.faults.http_delay
-        await (trio.sleep_forever() if delay == math.inf else trio.sleep(delay))
+        await trio.sleep(self._cloud.faults.http_delay)
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
         if path.startswith(RELAY_PATH) and scope["method"] == "GET":
             await self._stream(path, receive, send)

@@ -11,7 +11,7 @@ from . import messages
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mentra_trio._wire.codec import JsonObject
+    from mentra_trio._wire.codec import JsonObject  # noqa: TC004 - nobody evaluates it
 
     from .messages import Reply
 
@@ -60,7 +60,7 @@ class Storage:
                 return _too_long(key, value)
         current, added = self._total(), sum(map(size_of, values.values()))
         if current + added > MOST_IN_ALL:
-            # Not 413: the cloud does not recognise its own text. Whether it subtracts what is replaced was not recorded.
+            # Not 413: the cloud does not know its own text again. Whether it subtracts what is replaced is unknown.
             error = (
                 f"Total storage would exceed 1MB limit (current: {current:.0f}, adding: {added:.0f}, "
                 f"total: {current + added:.0f}). Delete unused keys or use S3 storage."
@@ -129,7 +129,7 @@ class Storage:
             below = place.setdefault(parent, {})
             if not isinstance(below, dict):
                 return False
-            place = cast("JsonObject", below)
+            place = below
         place[name] = value
         return True
 

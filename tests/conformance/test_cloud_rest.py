@@ -13,6 +13,7 @@ from mentra_trio._wire.actions.storage import (
     ClearStored,
     DeleteStored,
     FetchStored,
+    StoredValue,
     StoreValue,
     StoreValues,
     wire_key,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CASES = [case for case in load_cases("cloud") if case.file in ("simple-storage", "misc-rest")]
-Call = RestRequest[object]
+Call = RestRequest[Permissions] | RestRequest[tuple[StoredValue, ...]] | RestRequest[None]
 
 
 def calls_of(case: Case) -> Iterator[tuple[Step, Call, RestAnswer]]:
@@ -42,7 +43,7 @@ def calls_of(case: Case) -> Iterator[tuple[Step, Call, RestAnswer]]:
 
 def request_for(step: Step) -> Call | None:
     """Make the request that a recorded call is; `None` for one that this SDK never makes."""
-    match [step.get("method"), *str(step.get("path")).split("/")[2:]]:
+    match [str(step.get("method")), *str(step.get("path")).split("/")[2:]]:
         case ["GET", "public", "permissions", _]:
             return FetchPermissions()
         case ["GET", "sdk", "simple-storage", _]:
@@ -71,7 +72,7 @@ if CASES:
             path = str(step.get("path"))
             user_id = unquote(path.split("/")[4]) if "simple-storage" in path else ""
             package = unquote(path.rpartition("/")[2])
-            assert request.METHOD == step.get("method")
+            assert step.get("method") == request.METHOD
             assert request.target(user_id, package) == path
             body = request.body()
             assert (json.loads(body) if body else None) == step.get("body")

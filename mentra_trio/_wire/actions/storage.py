@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Iterator, Mapping  # noqa: TC003  (attrs fields)
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import ClassVar, TypeVar, cast
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import trio
+
 from mentra_trio.models import Permission, PermissionRefusal, Permissions
 from tests.conformance.app import describe
 
@@ -24,10 +26,12 @@ def _record(permissions: Permissions) -> Json:
 
 
 async def _get_all(app: App, item: Item) -> object:
+    await trio.lowlevel.checkpoint()
     return _record(app.session(item).permissions.state.value)
 
 
 async def _has(app: App, item: Item) -> object:
+    await trio.lowlevel.checkpoint()
     name = cast("str", item.args[0])
     if name not in _NAMES:
         raise ValueError(name)  # a name that is no permission is no member of the enum

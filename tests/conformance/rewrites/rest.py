@@ -192,9 +192,9 @@ def written_before_end(items: list[Item], item: Item) -> None:
     if field(cause.message, "type") == "app_stopped":
         return  # the cloud has closed the link, and the storage needs none
     number = field(cause.message, "http")
-    for said in [other for other in items if cause.dir == "in" and is_answer(other, number)]:
-        items.remove(said)
-        items.insert(first, said)  # a stop is answered at once
+    for stopped in [other for other in items if cause.dir == "in" and is_answer(other, number)]:
+        items.remove(stopped)
+        items.insert(first, stopped)  # a stop is answered at once
         first, gone = first + 1, gone + 1
     moved = items[first : gone + 1]
     del items[first : gone + 1]
