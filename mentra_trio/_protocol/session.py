@@ -52,7 +52,7 @@ CLOSES_WITHIN = 5.0
 USUAL_PARK = 30.0
 """Seconds of a park for which the cloud names no time that makes sense."""
 LONGEST_PARK = 300.0
-"""Most seconds that this side stays parked on a socket, whatever the cloud asks for; it asks for 30 (P1 2.6)."""
+"""Most seconds from the first park to the end of the last, whatever the cloud asks for; it asks for 30 (P1 2.6)."""
 START_WINDOW = 6.0
 """Seconds that the cloud gives an app that it has called by webhook (P1 1.3)."""
 AWAITED_CAP = 1.0
@@ -153,7 +153,7 @@ class SessionProtocol:
     _failed_request_at: float = attrs.field(init=False, default=-math.inf)
     """When a request was refused on this socket: the close 1008 that follows says nothing about the connection."""
     _parked_at: float | None = attrs.field(init=False, default=None)
-    """When this socket was parked first."""
+    """When the cloud parked this session first since its last ack."""
     _acked_at: float | None = attrs.field(init=False, default=None)
     _down_since: float | None = attrs.field(init=False, default=None)
 
@@ -164,7 +164,6 @@ class SessionProtocol:
         self.phase = Phase.HANDSHAKE
         self._is_init = self._must_init
         self._failed_request_at = -math.inf
-        self._parked_at = None
         return [Send(self.init if self._is_init else Reconnect(sdk_version=self.init.sdk_version))]
 
     def receive(self, message: ControlMessage, now: float) -> list[Effect]:
@@ -203,6 +202,9 @@ class SessionProtocol:
             # Another process of this app has parked a newer socket; two that keep replacing each other help nobody.
             # Elsewhere 1013 means "try again later", as other servers on the way use it.
             return self._end(StopKind.STOPPED_BY_CLOUD, reason or "superseded")
+        if self._parked_at is not None and self.phase is Phase.PARKED and now < self._parked_at + LONGEST_PARK:
+            # The cloud was there, and bade to wait: the time to come back begins anew (P1 2.6).
+            self._down_since = now
         return self._retry(now, f"the connection was closed with code {code} {reason}".rstrip())
 
     def connect_failed(self, error: ConnectFailedError, now: float) -> list[Effect]:
@@ -244,6 +246,7 @@ class SessionProtocol:
             self._has_retried_init = False
             self._acked_at = None
             self._down_since = None
+            self._parked_at = None
             self.backoff.reset()
 
     def stop(self) -> None:

@@ -358,6 +358,36 @@ def test_p1_2_6_a_parked_socket_that_closes_is_replaced() -> None:
     assert first_message(protocol) == RECONNECT
 
 
+def test_p1_2_6_a_parked_socket_that_closes_is_replaced_however_long_it_was_parked() -> None:
+    """The cloud was there. So the time to come back begins with this loss, not with the one before the park."""
+    protocol = parked()
+
+    (effect,) = protocol.lost(1001, "Server shutting down", 200.0)
+    assert isinstance(effect, Retry)
+    (effect,) = protocol.connect_failed(ConnectFailedError("refused"), 319.0)
+    assert isinstance(effect, Retry)
+    (effect,) = protocol.connect_failed(ConnectFailedError("refused"), 320.0)
+
+    assert isinstance(effect, End)
+
+
+def test_parks_on_one_socket_after_the_other_have_one_limit() -> None:
+    """Else a cloud that parks and closes would keep this side for ever."""
+    protocol = parked(10.0)
+    parks: list[Effect] = []
+    for number in range(1, 13):
+        protocol.lost(1006, "", 25.0 * number)
+        protocol.opened()
+        parks += protocol.receive(BOOTING, 25.0 * number + 5.0)
+
+    assert parks == [Park(30.0)] * 11 + [Park(5.0)]
+    protocol.lost(1006, "", 310.0)
+    protocol.opened()
+    assert protocol.receive(BOOTING, 315.0) == [Park(0.0)]
+    (effect,) = protocol.lost(1006, "", 420.0)
+    assert isinstance(effect, End)
+
+
 def test_p1_2_6_a_newer_parked_socket_of_another_process_ends_this_one() -> None:
     protocol = parked()
     reason = "Superseded by newer deferred connection"

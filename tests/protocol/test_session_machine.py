@@ -1,5 +1,6 @@
 """`SessionProtocol` against every sequence of inputs: the two invariants of its module, and that losses end."""
 
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -73,6 +74,8 @@ class Sessions(RuleBasedStateMachine):
         self.init_retries = 0
         """Since the last ack or redirect."""
         self.down_since: float | None = None
+        self.parked_at: float | None = None
+        """First, since the last ack or redirect."""
 
     def take(self, effects: list[Effect], *, may_retry_init: bool = False) -> None:
         """Check the decisions, and follow them as the runtime does."""
@@ -88,12 +91,14 @@ class Sessions(RuleBasedStateMachine):
                     self.is_acknowledged = self.was_acknowledged = True
                     self.must_init = False
                     self.init_retries = 0
-                    self.down_since = None
+                    self.down_since = self.parked_at = None
                     assert self.protocol.phase is Phase.ACTIVE
                 case Park(seconds):
                     assert self.is_open
                     assert 0.0 <= seconds <= LONGEST_PARK
                     self.is_acknowledged = False
+                    if self.parked_at is None:
+                        self.parked_at = self.now
                     assert self.protocol.phase is Phase.PARKED
                 case FailCalls() | Log():
                     assert self.is_open
@@ -113,7 +118,8 @@ class Sessions(RuleBasedStateMachine):
             self.init_retries += 1
             self.must_init = True
             assert self.init_retries <= 1, "an init was tried again twice without an ack"
-        if self.down_since is None:
+        is_granted = self.parked_at is not None and self.now < self.parked_at + LONGEST_PARK
+        if self.down_since is None or (self.phase is Phase.PARKED and is_granted):
             self.down_since = self.now
         elif not may_retry_init:
             assert self.now - self.down_since < GIVE_UP_AFTER, "the link was not given up"
@@ -214,7 +220,7 @@ class Sessions(RuleBasedStateMachine):
             self.is_open = self.is_acknowledged = False
             self.must_init = True
             self.init_retries = 0
-            self.down_since = None
+            self.down_since = self.parked_at = None
 
     @precondition(lambda self: self.init_retries > 0 or self.phase is Phase.CLOSED)
     @rule()
@@ -264,13 +270,16 @@ def lost_in_handshake(close: tuple[int, str]) -> Callable[[SessionProtocol, floa
     return decide
 
 
-def parked_then_lost(close: tuple[int, str]) -> Callable[[SessionProtocol, float], list[Effect]]:
-    def decide(protocol: SessionProtocol, now: float) -> list[Effect]:
+@attrs.frozen
+class ParkedThenLost:
+    """The attempt is deferred, and its socket lost."""
+
+    close: tuple[int, str]
+
+    def __call__(self, protocol: SessionProtocol, now: float) -> list[Effect]:
         protocol.opened()
         protocol.receive(ReconnectDeferred(), now)
-        return protocol.lost(*close, now)
-
-    return decide
+        return protocol.lost(*self.close, now)
 
 
 def refused(code: str) -> Callable[[SessionProtocol, float], list[Effect]]:
@@ -285,7 +294,7 @@ DECISIONS = st.one_of(
     st.just(no_ack),
     st.sampled_from([None, 404, 500, 503]).map(no_connection),
     TRANSIENT.map(lost_in_handshake),
-    TRANSIENT.map(parked_then_lost),
+    TRANSIENT.map(ParkedThenLost),
     st.sampled_from(sorted(UNKNOWN_SESSION_CLOSES)).map(lost_in_handshake),
     st.sampled_from(["INTERNAL_ERROR", "SESSION_NOT_FOUND", ""]).map(refused),
 )
@@ -303,13 +312,15 @@ def test_d20_every_sequence_of_losses_ends_in_time(
     uptime: float,
     is_redirected: bool,
 ) -> None:
-    """Within `give_up_after`, one delay and one attempt of the first loss, whatever is lost and how."""
+    """Within `give_up_after`, one delay and one attempt of the first loss, or of the last park that the cloud is granted,
+    whatever is lost and how."""
     protocol = SessionProtocol(init=INIT, backoff=Backoff(Random(seed)), give_up_after=GIVE_UP_AFTER)
     protocol.opened()
     protocol.receive(ACK, 0.0)
     if is_redirected:
         protocol.redirected()
     now = down_since = uptime
+    parked_at = math.inf
     effects: list[Effect] = [] if is_redirected else protocol.lost(1006, "", now)
     attempts = 0
     while not (effects and isinstance(effects[0], End)):
@@ -321,6 +332,10 @@ def test_d20_every_sequence_of_losses_ends_in_time(
         if attempts == 1 and is_redirected:
             down_since = now
         assert len(effects) == 1
+        if isinstance(failure.decide, ParkedThenLost):
+            parked_at = min(parked_at, now)
+            if now < parked_at + LONGEST_PARK:
+                down_since = now
         assert now <= down_since + GIVE_UP_AFTER + LONGEST_DELAY + LONGEST_ATTEMPT
 
     assert protocol.phase is Phase.CLOSED
