@@ -312,7 +312,7 @@ def test_d20_every_sequence_of_losses_ends_in_time(
     uptime: float,
     is_redirected: bool,
 ) -> None:
-    """Within `give_up_after`, one delay and one attempt of the first loss, or of the last park that the cloud is granted,
+    """Within `give_up_after`, one delay and one attempt of the first loss, or of the last park that is granted,
     whatever is lost and how."""
     protocol = SessionProtocol(init=INIT, backoff=Backoff(Random(seed)), give_up_after=GIVE_UP_AFTER)
     protocol.opened()
