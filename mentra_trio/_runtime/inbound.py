@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mentra_trio._protocol.session import ControlMessage
-    from mentra_trio._wire.codec import JsonObject
+    from mentra_trio._wire.codec import Decoded, JsonObject
+    from mentra_trio._wire.inbound import InboundMessage
 
 AUDIO_KEY = "audio_chunk"
 VOICE_KEY = "VAD"
@@ -111,7 +112,8 @@ class Inbound:
             name = decoded.fields.get("type")
             raw = RawMessage(type=name if isinstance(name, str) else "", fields=decoded.fields, received_at=received_at)
             self.hub.publish(RAW_MESSAGES_KEY, raw)
-        match decoded.message:
+        told = self._with_known(decoded)
+        match told:
             case StreamEvent() as event:
                 self._publish(event, received_at, is_claimed=self.offer(decoded.fields))
             case DeviceStateUpdate() as update:
@@ -138,8 +140,19 @@ class Inbound:
                 log.debug("[%s] received %s", self.accounts.run_id, control.TYPE)
                 return control
             case _:
-                assert_never(decoded.message)
+                assert_never(told)
         return None
+
+    def _with_known(self, decoded: Decoded) -> InboundMessage | UnknownMessage:
+        """Give a message, with the known capabilities in place of unreadable ones: only null means no glasses."""
+        message = decoded.message
+        if (
+            isinstance(message, ConnectionAck | CapabilitiesUpdate)
+            and message.capabilities is None
+            and decoded.is_at_fault("capabilities")
+        ):
+            return attrs.evolve(message, capabilities=self.state.capabilities.latest.value)
+        return message
 
     def apply_settings(self, entries: tuple[SettingEntry, ...]) -> None:
         """Take over the app's settings; changes of what the handler has seen are events."""

@@ -70,6 +70,10 @@ class Decoded(NamedTuple):
     faults: tuple[str, ...] = ()
     """Fields that were treated as absent because they could not be read."""
 
+    def is_at_fault(self, field: str) -> bool:
+        """Whether this field of the message, by its wire name, or something in it could not be read."""
+        return any(fault.startswith((f"{field}:", f"{field}.")) for fault in self.faults)
+
 
 def decode(text: str) -> Decoded:
     """Read a text frame of the cloud. Raises `DecodeError`; an unknown type is an `UnknownMessage`, not an error."""

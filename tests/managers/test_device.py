@@ -62,6 +62,25 @@ async def test_another_model_has_other_abilities(autojump_clock: MockClock) -> N
         assert await capabilities.wait_for(lambda now: now is None) is None
 
 
+async def test_abilities_that_cannot_be_read_leave_the_known_ones(autojump_clock: MockClock) -> None:
+    """Only a null says that there are no glasses."""
+    async with connected(capabilities={"modelName": "G1"}) as link:
+        capabilities = link.session.device.capabilities
+        await link.socket.send("capabilities_update", capabilities={"hasCamera": True})
+        await link.socket.send("capabilities_update", capabilities="G1")
+        await wait_all_tasks_blocked()
+        assert capabilities.value == Capabilities(model_name="G1")
+        await link.socket.cut()
+        socket = await link.next_socket(capabilities={"modelName": 7})
+        await wait_all_tasks_blocked()
+        assert capabilities.value == Capabilities(model_name="G1")
+        assert link.session.statistics().faulty_fields == 3
+        await socket.cut()
+        await link.next_socket(capabilities=None)
+
+        assert await capabilities.wait_for(lambda now: now is None) is None
+
+
 async def test_waiting_for_the_glasses_ends_with_the_session(autojump_clock: MockClock) -> None:
     async with connected() as link, trio.open_nursery() as nursery:
 
