@@ -148,11 +148,6 @@ class SubscriptionSet:
         return cls(tuple(kept), entries.rate if "location_stream" in kept else None), tuple(dropped)
 
     @property
-    def has_wildcard(self) -> bool:
-        """Whether everything is asked for."""
-        return not WILDCARDS.isdisjoint(self.names)
-
-    @property
     def needs_microphone(self) -> bool:
         """Whether the microphone has to be on. A wildcard or `VAD` is not enough (P2 5.3)."""
         return self.needs_pcm or any(

@@ -191,7 +191,7 @@ async def test_p3_0_7_a_frame_that_is_too_large_is_lost_once_and_counted(autojum
 
 
 async def test_p3_0_7_an_idle_socket_is_never_silent_for_long(autojump_clock: MockClock) -> None:
-    """P3 0.7: the cloud closes after 120 s without traffic, and proxies after 60 s (P1 2.8)."""
+    """P3 0.7: the cloud closes after two minutes without traffic, and proxies after 60 s (P1 2.8)."""
     async with connected() as link:
         await trio.sleep(3600)
         times = [*(when for when, _ in link.socket.received), trio.current_time()]
