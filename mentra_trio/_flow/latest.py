@@ -10,6 +10,7 @@ import trio
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+V = TypeVar("V")
 
 
 @attrs.define(eq=False)
@@ -20,6 +21,14 @@ class _Cell(Generic[T]):
     error: Callable[[], Exception] | None = None
     """Set when closed: makes what `wait_for` raises."""
     waiting: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
+    parts: list[Callable[[], None]] = attrs.field(factory=list[Callable[[], None]])
+    """Bring what was selected of the value up to date."""
+
+    def tell(self) -> None:
+        """Wake whoever waits, for a change or for the end."""
+        for update in self.parts:
+            update()
+        self.waiting.unpark_all()
 
 
 @attrs.define(eq=False, repr=False)
@@ -67,6 +76,23 @@ class Latest(Generic[T_co]):
         needs to be closed.
         """
         return LatestChanges(self._cell)
+
+    def select(self, read: Callable[[T_co], V]) -> Latest[V]:
+        """Give a view of a part of the value, which changes only when that part does.
+
+        Make it once and keep it: it is kept up to date for as long as the value lives. `read` must not block or raise.
+        """
+        cell = self._cell
+        source = LatestSource(read(cell.value))
+
+        def update() -> None:
+            source.set(read(cell.value))
+            if cell.error is not None:
+                source.close(cell.error)
+
+        cell.parts.append(update)
+        update()
+        return source.latest
 
 
 @attrs.define(eq=False)
@@ -120,7 +146,7 @@ class LatestSource(Generic[T]):
             return
         cell.value = value
         cell.version += 1
-        cell.waiting.unpark_all()
+        cell.tell()
 
     def close(self, error: Callable[[], Exception]) -> None:
         """Keep the value for good: waiting tasks raise ``error()``, iterations end.
@@ -129,4 +155,4 @@ class LatestSource(Generic[T]):
         """
         if self._cell.error is None:
             self._cell.error = error
-            self._cell.waiting.unpark_all()
+            self._cell.tell()

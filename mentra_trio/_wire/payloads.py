@@ -10,7 +10,7 @@ import attrs
 
 from mentra_trio.errors import DecodeError
 from mentra_trio.models.audio import VoiceActivity
-from mentra_trio.models.device import ButtonPress, HeadMove, HeadPosition, PressType
+from mentra_trio.models.device import ButtonPress, Gesture, HeadMove, HeadPosition, PressType, TouchEvent
 from mentra_trio.models.speech import Transcript, Translation
 
 from .actions.location import LOCATION_STREAMS
@@ -64,6 +64,15 @@ class _Translation:
 class _ButtonPress:
     button_id: str
     press_type: PressType = PressType.UNKNOWN
+    timestamp: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class _Touch:
+    gesture_name: str | None = None
+    gesture: str | None = None
+    device_model: str | None = None
+    model: str | None = None
     timestamp: datetime | None = None
 
 
@@ -154,6 +163,23 @@ def _read_head(_: StreamEvent, data: JsonObject, received_at: datetime) -> Paylo
     return Payload(HeadMove(position=move.position, moved_at=move.timestamp, received_at=received_at), faults)
 
 
+_TOUCH_NAMES = {"gesture_name": "gestureName", "device_model": "deviceModel"}
+"""The wire's own spelling of these two (P2 6.2.3), and that of everything else."""
+
+
+def _read_touch(event: StreamEvent, data: JsonObject, received_at: datetime) -> Payload:
+    touch, faults = structure({_TOUCH_NAMES.get(name, name): value for name, value in data.items()}, _Touch)
+    name = parse_stream(event.stream_type)
+    said = touch.gesture_name or touch.gesture or (None if name is None else name.detail)
+    value = TouchEvent(
+        gesture=Gesture(said or Gesture.UNKNOWN.value),
+        model=touch.device_model or touch.model,
+        touched_at=touch.timestamp,
+        received_at=received_at,
+    )
+    return Payload(value, faults)
+
+
 def _read_voice(event: StreamEvent, data: JsonObject, received_at: datetime) -> Payload:
     voice, faults = structure(data, _Voice)
     status = voice.status
@@ -170,6 +196,8 @@ _READERS: dict[str, Callable[[StreamEvent, JsonObject, datetime], Payload]] = {
     "button_press": _read_button,
     "head_position": _read_head,
     "VAD": _read_voice,
+    "touch_event": _read_touch,
+    "glasses_battery_update": read_battery,
     "phone_notification": read_notification,
     "phone_notification_dismissed": read_dismissal,
     "calendar_event": read_calendar_event,

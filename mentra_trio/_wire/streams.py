@@ -232,6 +232,14 @@ def checked_name(name: str) -> str:
     return name
 
 
+def touch_name(gesture: str) -> str:
+    """Spell the stream of one gesture. Raises `ValueError` for one that the cloud's parser does not know (P2 6.2.3)."""
+    if gesture not in _GESTURES:
+        msg = f"{gesture!r} is no gesture; there are {', '.join(sorted(_GESTURES))}"
+        raise ValueError(msg)
+    return f"touch_event:{gesture}"
+
+
 def transcription_name(language: str, hints: frozenset[str]) -> str:
     """Spell a transcription stream with its hints (P2 3.2)."""
     name = f"transcription:{language}"

@@ -16,8 +16,10 @@ from .device import Capabilities as Capabilities
 from .device import DeviceState as DeviceState
 from .device import DisplayCapabilities as DisplayCapabilities
 from .device import FieldOfView as FieldOfView
+from .device import Gesture as Gesture
 from .device import HeadMove as HeadMove
 from .device import HeadPosition as HeadPosition
+from .device import Hotspot as Hotspot
 from .device import ImuCapabilities as ImuCapabilities
 from .device import Light as Light
 from .device import LightCapabilities as LightCapabilities
@@ -26,7 +28,10 @@ from .device import PowerCapabilities as PowerCapabilities
 from .device import PressType as PressType
 from .device import Resolution as Resolution
 from .device import SpeakerCapabilities as SpeakerCapabilities
+from .device import TouchEvent as TouchEvent
 from .device import VideoCapabilities as VideoCapabilities
+from .device import Wifi as Wifi
+from .glasses import KNOWN_GLASSES as KNOWN_GLASSES
 from .layouts import ClearView as ClearView
 from .layouts import DoubleTextWall as DoubleTextWall
 from .layouts import Layout as Layout

@@ -239,6 +239,67 @@ class ButtonPress:
     """When this process received it (UTC)."""
 
 
+class Gesture(enum.StrEnum):
+    """How the glasses were touched. A value the SDK does not know is kept as `UNKNOWN`."""
+
+    SINGLE_TAP = "single_tap"
+    DOUBLE_TAP = "double_tap"
+    TRIPLE_TAP = "triple_tap"
+    LONG_PRESS = "long_press"
+    FORWARD_SWIPE = "forward_swipe"
+    BACKWARD_SWIPE = "backward_swipe"
+    UP_SWIPE = "up_swipe"
+    DOWN_SWIPE = "down_swipe"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Gesture:
+        return cls.UNKNOWN
+
+
+@attrs.frozen(kw_only=True)
+class TouchEvent:
+    """The glasses were touched.
+
+    Protocol: P2 6.2.3.
+    """
+
+    gesture: Gesture
+    """How."""
+    model: str | None = None
+    """Which glasses, where the phone said so."""
+    touched_at: datetime | None = None
+    """Time given by the phone (UTC), where it gave one."""
+    received_at: datetime
+    """When this process received it (UTC)."""
+
+
+@attrs.frozen(kw_only=True)
+class Wifi:
+    """The Wi-Fi of the glasses. `None` means unknown."""
+
+    connected: bool | None = None
+    """Whether they are in a network."""
+    ssid: str | None = None
+    """Its name."""
+    local_ip: str | None = None
+    """Their address in it."""
+
+
+@attrs.frozen(kw_only=True)
+class Hotspot:
+    """The hotspot that the glasses themselves open. `None` means unknown."""
+
+    enabled: bool | None = None
+    """Whether it is open."""
+    ssid: str | None = None
+    """Its name."""
+    password: str | None = attrs.field(default=None, repr=False)
+    """The cloud sends it to every app (P2 6.5, V9); it is never part of a `repr` or a log record."""
+    gateway_ip: str | None = None
+    """Address of the glasses in it."""
+
+
 class HeadPosition(enum.StrEnum):
     """Where the wearer looks. A value the SDK does not know is kept as `UNKNOWN`."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from .dashboard import ignore, update_dashboard
 from .hands import ask_for_wifi
+from .hands import ask_for_wifi
 from .lights import control_light
 from .photos import request_photo, set_fov
 from .places import poll_location
@@ -25,6 +26,7 @@ Action: TypeAlias = "Callable[[AppConnection, UserSession, JsonObject], None]"
 ACTIONS: dict[str, Action] = {
     "location_poll_request": poll_location,
     "rgb_led_control": control_light,
+    "request_wifi_setup": ask_for_wifi,
     "request_wifi_setup": ask_for_wifi,
     "dashboard_content_update": update_dashboard,
     "dashboard_mode_change": ignore,

@@ -472,6 +472,12 @@ def camera_fov(user_id: str, request: JsonObject, timestamp: str) -> JsonObject:
     }
 
 
+def wifi_setup(package_name: str, request: JsonObject, timestamp: str) -> JsonObject:
+    """`show_wifi_setup` (P2 6.6)."""
+    told = {"reason": request["reason"]} if "reason" in request else {}
+    return {"type": "show_wifi_setup", **told, "appPackageName": package_name, "timestamp": timestamp}
+
+
 _LIGHT_FIELDS = ("requestId", "packageName", "action", "color", "ontime", "offtime", "count")
 
 

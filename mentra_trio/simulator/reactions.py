@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from .hands import pick_wifi
+from .hands import pick_wifi
 from .lights import shine
 from .loudspeaker import fall_silent, play_on
 from .photos import snap, turn_camera
@@ -25,6 +26,7 @@ REACTIONS: Mapping[str, Reaction] = MappingProxyType(
     {
         "request_single_location": locate,
         "rgb_led_control": shine,
+        "show_wifi_setup": pick_wifi,
         "show_wifi_setup": pick_wifi,
         "photo_request": snap,
         "camera_fov_set": turn_camera,

@@ -220,3 +220,45 @@ async def test_reading_changes_always_checkpoints(source: LatestSource[int]) -> 
     source.close(GoneError)
     with assert_checkpoints(), pytest.raises(StopAsyncIteration):
         await anext(changes)
+
+
+async def test_a_part_changes_only_when_it_does() -> None:
+    source = LatestSource((1, "a"))
+    part = source.latest.select(lambda value: value[0])
+    changes = part.changes()
+    source.set((1, "b"))
+    with trio.move_on_after(0) as unchanged:
+        await anext(changes)
+    source.set((2, "b"))
+
+    assert unchanged.cancelled_caught
+    assert part.value == 2
+    assert await anext(changes) == 2
+
+
+async def test_a_part_is_true_before_whoever_waits_for_the_whole_runs(nursery: trio.Nursery) -> None:
+    source = LatestSource(0)
+    half = source.latest.select(lambda value: value // 2)
+    seen: list[int] = []
+
+    async def wait() -> None:
+        await source.latest.wait_for(lambda value: value == 4)
+        seen.append(half.value)
+
+    nursery.start_soon(wait)
+    await wait_all_tasks_blocked()
+    source.set(4)
+    await wait_all_tasks_blocked()
+
+    assert seen == [2]
+
+
+async def test_a_part_ends_with_the_whole() -> None:
+    source = LatestSource(0)
+    before = source.latest.select(bool)
+    source.close(lambda: ValueError("over"))
+    after = source.latest.select(bool)
+    for part in (before, after):
+        assert [value async for value in part.changes()] == []
+        with pytest.raises(ValueError, match="over"):
+            await part.wait_for(lambda value: value)

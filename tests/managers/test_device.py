@@ -1,12 +1,27 @@
 """State, abilities, buttons and head of the glasses (P2 6)."""
 
+from datetime import UTC, datetime
+from typing import cast
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import ButtonPress, Capabilities, DeviceState, HeadMove, SessionClosedError, SlowConsumerError
+from mentra_trio import (
+    ButtonPress,
+    Capabilities,
+    DeviceState,
+    DeviceUnavailableError,
+    HeadMove,
+    SessionClosedError,
+    SlowConsumerError,
+)
+from mentra_trio._wire.codec import structure
+from mentra_trio.models import KNOWN_GLASSES, Gesture, Wifi
 from mentra_trio.models.device import HeadPosition, PressType
-from tests.scripted_cloud import connected
+from mentra_trio.models.session import StopKind, StopReason
+from mentra_trio.simulator.hardware import MODELS
+from tests.scripted_cloud import PACKAGE, SESSION, Connected, connected
 
 
 async def test_an_update_changes_what_it_names(autojump_clock: MockClock) -> None:
@@ -146,3 +161,138 @@ async def test_of_head_moves_the_newest_counts(autojump_clock: MockClock) -> Non
         assert isinstance(move, HeadMove)
         assert move.position is HeadPosition.UNKNOWN
         assert moves.statistics().coalesced == 3
+
+
+# Touches, batteries, and what the state is made of
+
+
+async def touch(link: Connected, stream: str, **data: object) -> None:
+    await link.socket.event(stream, type="touch_event", **data)
+
+
+async def test_all_touches_arrive(autojump_clock: MockClock) -> None:
+    async with connected() as link, link.session.device.touches.stream() as touches:
+        assert (await link.socket.expect("subscription_update"))["subscriptions"] == ["touch_event", "augmentos:*"]
+        await touch(link, "touch_event", gesture_name="single_tap", device_model="Mentra Live", timestamp=1781428353000)
+        await touch(link, "touch_event:double_tap", gesture_name="double_tap")
+        await touch(link, "touch_event", gesture="up_swipe", model="G1")
+        await touch(link, "touch_event:long_press")
+        await touch(link, "touch_event", gesture_name="wink")
+        await touch(link, "touch_event", gesture_name=5, device_model=False)
+        seen = [await anext(touches) for _ in range(6)]
+
+    assert [each.gesture.value for each in seen] == [
+        "single_tap", "double_tap", "up_swipe", "long_press", "unknown", "unknown"
+    ]  # fmt: skip
+    assert [each.model for each in seen] == ["Mentra Live", None, "G1", None, None, None]
+    assert seen[0].touched_at == datetime(2026, 6, 14, 9, 12, 33, tzinfo=UTC)
+    assert seen[1].touched_at is None
+
+
+async def test_single_gestures_arrive(autojump_clock: MockClock) -> None:
+    """Whoever wants all and one gets the one under its own name, and once (P2 6.2.3)."""
+    async with connected() as link:
+        device = link.session.device
+        async with device.touches.stream("double_tap", Gesture.LONG_PRESS) as some, device.touches.stream() as every:
+            await link.socket.expect("subscription_update")
+            assert (await link.socket.expect("subscription_update"))["subscriptions"] == [
+                "touch_event:double_tap", "touch_event:long_press", "touch_event", "augmentos:*"
+            ]  # fmt: skip
+            for name in ("double_tap", "single_tap", "long_press"):
+                stream = "touch_event" if name == "single_tap" else f"touch_event:{name}"
+                await touch(link, stream, gesture_name=name)
+            await wait_all_tasks_blocked()
+
+            assert [(await anext(some)).gesture for _ in range(2)] == [Gesture.DOUBLE_TAP, Gesture.LONG_PRESS]
+            assert some.statistics().buffered == 0
+            assert every.statistics().buffered == 3
+
+
+@pytest.mark.parametrize("gesture", ["", "tap", "TAP", "unknown", "double_tap:x"])
+async def test_a_gesture_that_does_not_exist_is_refused(autojump_clock: MockClock, gesture: str) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError, match="is no gesture; there are backward_swipe"):
+            link.session.device.touches.stream("single_tap", gesture)
+
+
+async def test_a_loop_that_falls_behind_touches_ends(autojump_clock: MockClock) -> None:
+    async with connected() as link, link.session.device.touches.stream() as touches:
+        for _ in range(65):
+            await touch(link, "touch_event", gesture_name="single_tap")
+        await wait_all_tasks_blocked()
+        with pytest.raises(SlowConsumerError, match="touches"):
+            async for _ in touches:
+                pass
+
+
+async def test_battery_reports_have_what_was_told(autojump_clock: MockClock) -> None:
+    async with connected() as link, link.session.device.battery_reports.stream() as reports:
+        found: list[tuple[object, ...]] = []
+        for data in ({"level": 82, "charging": False, "timeRemaining": 140}, {"level": -1}, {}, {"level": "90"}):
+            await link.socket.event("glasses_battery_update", **data)
+            report = await anext(reports)
+            found.append((report.level, report.is_charging, report.time_remaining))
+
+    assert found == [(82, False, 8400.0), (None, None, None), (None, None, None), (None, None, None)]
+
+
+async def test_parts_of_the_state_change_by_themselves(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        device = link.session.device
+        changes = device.battery_level.changes()
+        state = {
+            "connected": True, "modelName": "Mentra Live", "batteryLevel": 76, "charging": False,
+            "wifiConnected": True, "wifiSsid": "HomeNet", "wifiLocalIp": "192.168.1.23",
+            "hotspotEnabled": True, "hotspotSsid": "Live", "hotspotPassword": "hunter2", "hotspotGatewayIp": "10.0.0.1",
+        }  # fmt: skip
+        await link.socket.send("device_state_update", state=state, fullSnapshot=True)
+        assert await anext(changes) == 76
+        await link.socket.send("device_state_update", state={"charging": True})
+        await link.socket.send("device_state_update", state={"batteryLevel": -1, "wifiSsid": ""})
+
+        assert await anext(changes) is None
+        assert device.connected.value is True
+        assert device.model_name.value == "Mentra Live"
+        assert device.charging.value is True
+        assert device.wifi.value == Wifi(connected=True, ssid=None, local_ip="192.168.1.23")
+        hotspot = device.hotspot.value
+        assert (hotspot.enabled, hotspot.ssid, hotspot.password, hotspot.gateway_ip) == (
+            True, "Live", "hunter2", "10.0.0.1"
+        )  # fmt: skip
+        assert "hunter2" not in f"{hotspot!r} {device.hotspot!r} {device.state.value!r} {device!r}"
+
+
+async def test_parts_of_the_state_end_with_the_session(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
+        with pytest.raises(SessionClosedError):
+            await link.session.device.wifi.wait_for(lambda wifi: wifi.connected is True)
+        assert [level async for level in link.session.device.battery_level.changes()] == []
+
+
+@pytest.mark.parametrize(("reason", "told"), [(None, {}), ("", {}), ("For video", {"reason": "For video"})])
+async def test_wifi_is_asked_for(autojump_clock: MockClock, reason: str | None, told: dict[str, str]) -> None:
+    async with connected() as link:
+        await link.session.device.request_wifi_setup(reason)
+        message = await link.socket.expect("request_wifi_setup")
+
+    assert message.pop("timestamp").endswith("Z")
+    assert message == {"type": "request_wifi_setup", "packageName": PACKAGE, "sessionId": SESSION, **told}
+
+
+async def test_glasses_without_wifi_are_an_error(autojump_clock: MockClock) -> None:
+    async with connected(capabilities={"modelName": "Even Realities G1"}) as link:
+        with pytest.raises(DeviceUnavailableError, match="have no Wi-Fi"):
+            await link.session.device.request_wifi_setup()
+        with pytest.raises(TypeError, match=r"str\(\.\.\.\)"):
+            await link.session.device.request_wifi_setup(cast("str", 5))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_known_glasses_can_do_what_the_cloud_says(model: str) -> None:
+    """Both tables are written by hand, after P2 6.4."""
+    read, faults = structure(MODELS[model], Capabilities)
+
+    assert faults == ()
+    assert KNOWN_GLASSES[model] == read
+    assert KNOWN_GLASSES.keys() == MODELS.keys()

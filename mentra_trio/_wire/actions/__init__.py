@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .camera import SetFov, TakePhoto
 from .dashboard import UpdateDashboard
+from .device import RequestWifiSetup
 from .light import SetLed
 from .location import PollLocation
 from .speaker import EndAudioStream, PlayAudio, StartAudioStream, StopAudio
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 ACTION_TYPES: dict[str, type[Command]] = {
     cls.TYPE: cls
     for cls in (
+        RequestWifiSetup,
         SetLed,
         UpdateDashboard,
         TakePhoto,

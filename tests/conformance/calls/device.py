@@ -3,9 +3,10 @@
 from typing import cast
 
 from tests.conformance.app import IGNORED, App, describe
+from tests.conformance.marks import snake_keys
 from tests.conformance.timeline import Item
 
-from .tables import Table
+from .tables import Table, command
 
 
 def _buttons(app: App, item: Item) -> None:
@@ -14,6 +15,28 @@ def _buttons(app: App, item: Item) -> None:
 
 def _head(app: App, item: Item) -> None:
     app.listen(item, app.session(item).device.head.stream(), describe)
+
+
+def _touches(app: App, item: Item) -> None:
+    gestures = cast("list[str] | str", item.args[0]) if item.args else None
+    if gestures == []:
+        app.cleans_up(item, lambda: None)  # no gesture is no stream in the recorded API, and all of them in this one
+        return
+    names = [gestures] if isinstance(gestures, str) else gestures or []
+    app.listen(item, app.session(item).device.touches.stream(*names), describe)
+
+
+def _battery(app: App, item: Item) -> None:
+    app.listen(item, app.session(item).device.battery_reports.stream(), describe)
+
+
+def _vps(app: App, item: Item) -> None:
+    app.listen(item, app.session(item).raw.stream("vps_coordinates"), lambda event: snake_keys(event.data))
+
+
+async def _wifi_setup(app: App, item: Item) -> None:
+    reason = cast("str | None", item.args[0]) if item.args else None
+    await command(app, item, lambda: app.session(item).device.request_wifi_setup(reason))
 
 
 def _on_device_state(app: App, item: Item) -> None:
@@ -42,9 +65,13 @@ def _on_capabilities(app: App, item: Item) -> None:
 
 
 TABLE = Table(
+    calls={"device.request_wifi_setup": _wifi_setup},
     registrations={
         "device.on_button_press": _buttons,
         "device.on_head_position": _head,
+        "device.on_touch_event": _touches,
+        "device.on_battery_update": _battery,
+        "device.on_vps_coordinates": _vps,
         "device.on_capabilities_change": _on_capabilities,
         "device.state.on_change": _on_device_state,
     },

@@ -13,7 +13,15 @@ from .commands import (
     queued_after_ack,
 )
 from .common import Rewrite, drop, renumber
-from .senses import asks_for_sound, needs_listener, not_the_same_list
+from .senses import (
+    asks_for_sound,
+    deliver_touch,
+    needs_listener,
+    not_the_same_list,
+    refuses_gesture,
+    typed_battery,
+    typed_touch,
+)
 from .links import (
     backoff,
     closed_first,
@@ -128,6 +136,10 @@ REWRITES: dict[str, Rewrite] = {
         asks_for_sound,
         needs_listener,
         not_the_same_list,
+        deliver_touch,
+        refuses_gesture,
+        typed_battery,
+        typed_touch,
         newest_of_burst,
         once,
         one_by_one,
