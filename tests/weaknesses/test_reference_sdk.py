@@ -31,7 +31,9 @@ from mentra_trio import (
     StopReason,
 )
 from mentra_trio._wire.outbound import Family, Request
-from mentra_trio.errors import PermissionDeniedError
+from mentra_trio.errors import DeviceUnavailableError, PermissionDeniedError, PhotoError, StreamError
+from tests.net.test_asgi import call
+from tests.net.test_uploads import JPEG, MULTIPART, form, part, photo
 from tests.scripted_cloud import (
     CLOSED_BY_APP,
     OTHER_HOST,
@@ -749,6 +751,26 @@ async def test_weakness_30_nobody_on_the_internet_is_asked_at_the_start(
     assert asked == []
 
 
+async def test_weakness_28_an_uploaded_photo_reaches_the_call(autojump_clock: MockClock) -> None:
+    """P1 3.5 #28: the upload is answered 404 there, and the call times out."""
+    async with open_cloud() as cloud, open_app(cloud) as app, trio.open_nursery() as nursery:
+        socket = await app.start()
+        photos: list[bytes] = []
+
+        async def take() -> None:
+            photos.append((await app.sessions[0].camera.take_photo()).data)
+
+        nursery.start_soon(take)
+        asked = await socket.expect("photo_request")
+        kind = [(b"content-type", MULTIPART.encode())]
+        body = form(part("requestId", asked["requestId"]), photo())
+        answer = await call(app.server.asgi, "POST", "/photo-upload", [body], headers=kind)
+        await wait_all_tasks_blocked()
+
+        assert answer.status == 200
+        assert photos == [JPEG]
+
+
 async def test_weakness_31_every_class_of_error_is_raised(autojump_clock: MockClock) -> None:
     """P1 3.5 #31: the documented error classes are never raised there, so nobody can catch them."""
     raised: set[type[MentraError]] = set()
@@ -780,6 +802,44 @@ async def test_weakness_31_every_class_of_error_is_raised(autojump_clock: MockCl
         with pytest.raises(RequestTimedOutError) as late:
             await link.runtime.call(Ask())
         note(late.value)
+
+        async def deny() -> None:
+            text = "Camera permission required to take photos"
+            await link.socket.send("tpa_connection_error", code="PERMISSION_DENIED", message=text)
+
+        nursery.start_soon(deny)
+        with pytest.raises(PermissionDeniedError) as denied:
+            await link.runtime.call(Ask())
+        note(denied.value)
+
+        async def fail() -> None:
+            while (asked := await link.socket.next())["type"] != "photo_request":
+                pass
+            await link.socket.send("photo_response", requestId=asked["requestId"], success=False)
+            await link.socket.expect("managed_stream_request")
+            await link.socket.send("managed_stream_status", status="error")
+            await link.socket.send("capabilities_update", capabilities={"modelName": "G1", "hasCamera": False})
+
+        services = trio.CancelScope()
+
+        async def serve() -> None:
+            with services:
+                await link.runtime.run_services()
+
+        nursery.start_soon(serve)
+        nursery.start_soon(fail)
+        with pytest.raises(PhotoError) as photo_failed:
+            await session.camera.take_photo()
+        note(photo_failed.value)
+        with pytest.raises(StreamError) as stream_failed:
+            async with session.camera.open_stream(clear=False):
+                pass
+        note(stream_failed.value)
+        await wait_all_tasks_blocked()
+        with pytest.raises(DeviceUnavailableError) as unavailable:
+            await session.camera.take_photo()
+        note(unavailable.value)
+        services.cancel()
         await link.socket.cut()
         await wait_all_tasks_blocked()
         nursery.start_soon(session.raw.send, "custom")

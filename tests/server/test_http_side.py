@@ -1,0 +1,81 @@
+"""Calls of the app's own server beside webhooks: settings and photos, whether the app runs or not (P1 6)."""
+
+from collections.abc import Mapping
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from mentra_trio import ConfigError, MiniAppServer
+from tests.net.test_asgi import call
+from tests.net.test_uploads import MULTIPART, form, part, photo
+from tests.scripted_cloud import KEY, PACKAGE, USER, open_app, open_cloud
+
+Notice = tuple[str, Mapping[str, object]]
+
+
+async def test_changed_settings_reach_the_apps_own_handler_and_no_session(autojump_clock: MockClock) -> None:
+    """P1 6.3: anybody can call this, so a session believes its socket alone."""
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        notices: list[Notice] = []
+
+        @app.server.on_settings
+        async def changed(user_id: str, settings: Mapping[str, object]) -> None:
+            await trio.lowlevel.checkpoint()
+            notices.append((user_id, settings))
+
+        await app.start()
+        body = {"userIdForSettings": USER, "settings": [{"key": "a", "value": 1}]}
+        answer = await app.post(body, "/settings")
+        stranger = await app.post({**body, "userIdForSettings": "nobody@example.com"}, "/settings")
+
+        assert (answer.status, answer.body["sessionsUpdated"]) == (200, 1)
+        assert (stranger.status, stranger.body["sessionsUpdated"]) == (200, 0)
+        assert notices == [(USER, {"a": 1}), ("nobody@example.com", {"a": 1})]
+        assert app.sessions[0].settings.values.value == {}
+
+
+async def test_a_settings_handler_that_raises_is_one_record_and_the_server_goes_on(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+
+        @app.server.on_settings
+        async def changed(user_id: str, settings: Mapping[str, object]) -> None:
+            raise ZeroDivisionError
+
+        answer = await app.post({"userIdForSettings": USER, "settings": []}, "/settings")
+        assert answer.status == 500
+        await app.start()
+    assert [record.levelname for record in caplog.records if record.levelno > 30] == ["ERROR"]
+
+
+async def test_without_a_settings_handler_the_call_is_answered(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        assert (await app.post({"userIdForSettings": USER, "settings": []}, "/settings")).status == 200
+
+
+def test_one_settings_handler_is_enough() -> None:
+    server = MiniAppServer(PACKAGE, KEY)
+
+    @server.on_settings
+    async def first(user_id: str, settings: Mapping[str, object]) -> None:
+        await trio.lowlevel.checkpoint()
+
+    with pytest.raises(ConfigError, match="already has a settings handler"):
+        server.on_settings(first)
+    with pytest.raises(ConfigError, match="without parentheses"):
+        MiniAppServer(PACKAGE, KEY).on_settings()
+
+
+async def test_an_app_that_does_not_run_takes_neither(autojump_clock: MockClock) -> None:
+    app = MiniAppServer(PACKAGE, KEY)
+    kind = [(b"content-type", MULTIPART.encode())]
+    body = form(part("requestId", "1"), photo())
+    assert (await call(app.asgi, "POST", "/photo-upload", [body], headers=kind)).status == 404
+    answer = await call(app.asgi, "POST", "/settings", [b'{"userIdForSettings": "u", "settings": []}'])
+    assert answer.status == 200
+
+
+async def test_the_health_check_can_be_switched_off(autojump_clock: MockClock) -> None:
+    assert (await call(MiniAppServer(PACKAGE, KEY, health_check=False).asgi, "GET", "/health")).status == 404
