@@ -138,6 +138,16 @@ class Expect:
 
 
 @attrs.frozen
+class Hear:
+    """A sound has to be heard."""
+
+    text: str
+    """In its words or its address."""
+    seconds: float = EXPECT_SECONDS
+    """By when."""
+
+
+@attrs.frozen
 class Wait:
     """Nothing happens for a while."""
 
@@ -162,7 +172,7 @@ class Quit:
     """All is over."""
 
 
-Action = Say | Press | Head | Drop | Stop | Start | Battery | Wear | Snap | Set | Expect | Wait | Stats | Help
+Action = Say | Press | Head | Drop | Stop | Start | Battery | Wear | Snap | Set | Expect | Hear | Wait | Stats | Help
 """What is done on the stage."""
 Command = Action | Quit
 """What a line may say."""
@@ -393,6 +403,11 @@ def _read_expect(arguments: _Arguments) -> Expect:
     return Expect(arguments.text, seconds)
 
 
+def _read_hear(arguments: _Arguments) -> Hear:
+    expected = _read_expect(arguments)
+    return Hear(expected.text, expected.seconds)
+
+
 def _says_within(word: Word, number: Word) -> bool:
     is_plain = not word.is_quoted and not number.is_quoted
     return is_plain and word.text == "within" and _NUMBER.fullmatch(number.text) is not None
@@ -526,6 +541,15 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
                 "exit code 1 at the first command that fails."
             ),
             read=_read_expect,
+        ),
+        "hear": Usage(
+            form="hear TEXT [within SECONDS]",
+            summary=f"fail unless TEXT is heard within {EXPECT_SECONDS:g} seconds",
+            details=(
+                "TEXT is looked for in what is spoken, and in the addresses of other sounds; the address of a stream has "
+                "the word stream in it. Sounds that began before count once: what was heard is not looked at again."
+            ),
+            read=_read_hear,
         ),
         "wait": Usage(form="wait SECONDS", summary="do nothing for a while", read=_read_wait),
         "stats": Usage(

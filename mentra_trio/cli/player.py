@@ -24,6 +24,7 @@ from .commands import (
     Drop,
     Expect,
     Head,
+    Hear,
     Help,
     Press,
     Say,
@@ -229,6 +230,8 @@ class Player:
                 return await self._set(key, value)
             case Expect(text, seconds):
                 return await self._expect(text, seconds)
+            case Hear(text, seconds):
+                return await self._hear(text, seconds)
             case Wait(seconds):
                 await trio.sleep(seconds)
                 return ""
@@ -407,6 +410,14 @@ class Player:
             await glasses.expect(text, within=seconds)
         except ExpectationError:
             message = unmet(repr(text), seconds, glasses.lines)
+            raise CommandFailedError(message if self.is_running else f"{message}, and {self._absence}") from None
+        return ""
+
+    async def _hear(self, text: str, seconds: float) -> str:
+        try:
+            await self._user.speaker.expect(text, within=seconds)
+        except ExpectationError as error:
+            message = str(error)
             raise CommandFailedError(message if self.is_running else f"{message}, and {self._absence}") from None
         return ""
 

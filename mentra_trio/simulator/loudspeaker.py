@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from .sound import RELAY_PATH, speech_seconds, spoken_text
+from .waiting import EXPECT_SECONDS, wait_or_tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,12 +79,40 @@ class Loudspeaker:
     """Seconds of the sounds at addresses; 2 for all others. `math.inf` never tells of its end, as some phones do."""
     unreachable: set[str] = attrs.field(factory=set[str], init=False)
     """Addresses at which nothing can be loaded."""
+    _expected: int = attrs.field(default=0, init=False, repr=False)
+    """How many sounds are not looked at any more."""
     _current: _Player | None = attrs.field(default=None, init=False, repr=False)
 
     @property
     def playing(self) -> HeardSound | None:
         """What is heard at the moment."""
         return None if self._current is None else self._current.sound
+
+    async def expect(self, text: str, *, within: float = EXPECT_SECONDS) -> HeardSound:
+        """Wait until a sound begins in whose words, or in whose address, there is a text.
+
+        What was expected before, and all before that, is not looked at again. Raises `ExpectationError`, which tells
+        what was heard, when there is none `within` seconds.
+        """
+
+        def found() -> int | None:
+            places = range(self._expected, len(self.history))
+            return next((n for n in places if text in (self.history[n].text or self.history[n].url)), None)
+
+        def complain(limit: str) -> str:
+            heard = ", ".join(repr(sound.text or sound.url) for sound in self.history[self._expected :])
+            return f"expected to hear {text!r}{limit}; heard {heard or 'nothing'}"
+
+        await wait_or_tell(
+            self._user.wait_until,
+            lambda: found() is not None,
+            within=within,
+            is_hopeless=lambda: False,
+            complain=complain,
+        )
+        place = found() or 0
+        self._expected = place + 1
+        return self.history[place]
 
     async def wait_for(self, predicate: Callable[[HeardSound], bool]) -> HeardSound:
         """Wait until there is such a sound, also among those that have ended. Bound it with a deadline."""
