@@ -13,10 +13,13 @@ import textwrap
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
 from mentra_trio.models.device import HeadPosition, PressType
+from mentra_trio.simulator.hardware import MODELS
+from mentra_trio.simulator.messages import PERMISSIONS
 from mentra_trio.simulator.speech import spoken_language
 from mentra_trio.simulator.waiting import EXPECT_SECONDS
 
@@ -32,6 +35,7 @@ _MOST_SECONDS = 86_400.0
 """A day: whoever waits longer mistyped."""
 _PRESSES = frozenset({PressType.SHORT.value, PressType.LONG.value})
 _POSITIONS = frozenset({HeadPosition.UP.value, HeadPosition.DOWN.value})
+_DEGREES = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _LEVEL = re.compile(r"[0-9]{1,2}|100")
 _OTHER_NAMES = MappingProxyType(
     {"exit": "quit", "q": "quit", "bye": "quit", "?": "help", "speak": "say", "button": "press"}
@@ -58,6 +62,8 @@ class Say:
     """Whether the sentence is finished."""
     language: str | None = None
     """Such as `de-DE`; `None` for one that the app listens to."""
+    translation: str | None = None
+    """What a translator makes of it; `None` for the text with the language before it."""
 
 
 @attrs.frozen
@@ -74,6 +80,47 @@ class Head:
     """The wearer looks up or down."""
 
     position: HeadPosition
+
+
+@attrs.frozen
+class Notify:
+    """A notification appears on the phone."""
+
+    app: str
+    title: str
+    content: str
+
+
+@attrs.frozen
+class Dismiss:
+    """The newest notification goes from the phone."""
+
+
+@attrs.frozen
+class Plan:
+    """The phone tells an entry of its calendar."""
+
+    title: str
+    minutes: float = 60.0
+    """How long until it begins."""
+
+
+@attrs.frozen
+class Move:
+    """The wearer goes somewhere."""
+
+    lat: float
+    lng: float
+    accuracy: float | None = None
+    """Metres."""
+
+
+@attrs.frozen
+class Zone:
+    """The wearer's time zone is another."""
+
+    name: str
+    """Of the IANA database."""
 
 
 @attrs.frozen
@@ -103,7 +150,6 @@ class Battery:
 
 
 @attrs.frozen
-@attrs.frozen
 class Wear:
     """The wearer puts on other glasses."""
 
@@ -120,6 +166,7 @@ class Snap:
     """Why they fail; `None` when they do not."""
 
 
+@attrs.frozen
 class Set:
     """The wearer changes a setting of the app."""
 
@@ -155,6 +202,23 @@ class Wait:
 
 
 @attrs.frozen
+class Stored:
+    """What the app has stored is printed, or changed behind its back."""
+
+    key: str | None = None
+    """What another server of the app stores; `None` prints."""
+    value: str = ""
+
+
+@attrs.frozen
+class Declare:
+    """The console lists other permissions for the app, or tells which it lists."""
+
+    permissions: tuple[str, ...] | None = None
+    """`None` prints."""
+
+
+@attrs.frozen
 class Stats:
     """Everything that was counted is printed."""
 
@@ -172,7 +236,30 @@ class Quit:
     """All is over."""
 
 
-Action = Say | Press | Head | Drop | Stop | Start | Battery | Wear | Snap | Set | Expect | Hear | Wait | Stats | Help
+Action = (
+    Say
+    | Press
+    | Head
+    | Notify
+    | Dismiss
+    | Plan
+    | Move
+    | Zone
+    | Drop
+    | Stop
+    | Start
+    | Battery
+    | Wear
+    | Snap
+    | Set
+    | Expect
+    | Hear
+    | Wait
+    | Stored
+    | Declare
+    | Stats
+    | Help
+)
 """What is done on the stage."""
 Command = Action | Quit
 """What a line may say."""
@@ -273,7 +360,7 @@ def _unknown(name: str, spoken: str = "") -> str:
 
 
 def _read_say(arguments: _Arguments) -> Say:
-    is_final, language = True, None
+    is_final, language, translation = True, None, None
     while (option := _option(arguments)) is not None:
         name, equals, value = option.partition("=")
         rest = arguments.without(1)
@@ -283,13 +370,19 @@ def _read_say(arguments: _Arguments) -> Say:
             if not equals:
                 value, rest = (rest.words[0].text if rest.words else ""), rest.without(1)
             language = _language(arguments, value)
+        elif name == "--translation":
+            if not equals:
+                value, rest = (rest.words[0].text if rest.words else ""), rest.without(1)
+            if not value:
+                arguments.fail("--translation needs a text, for example: say --translation hola hello")
+            translation = value
         else:
             arguments.fail(f"say has no option {option}, and a text that begins like one needs quotes")
         arguments = rest
     said = arguments.text.strip()
     if not said:
         arguments.fail("there is nothing to say")
-    return Say(said, is_final=is_final, language=language)
+    return Say(said, is_final=is_final, language=language, translation=translation)
 
 
 def _option(arguments: _Arguments) -> str | None:
@@ -325,6 +418,52 @@ def _read_head(arguments: _Arguments) -> Head:
     return Head(HeadPosition(text))
 
 
+def _read_notify(arguments: _Arguments) -> Notify:
+    if len(arguments.words) < 3:
+        arguments.fail("a notification has an app, a title and a text, for example: notify Messages Bob I am late")
+    app, title = (word.text for word in arguments.words[:2])
+    content = arguments.without(2).text
+    if not (app and title and content):
+        arguments.fail("the cloud takes no notification in which something is empty")
+    return Notify(app, title, content)
+
+
+def _read_dismiss(arguments: _Arguments) -> Dismiss:
+    arguments.nothing_more()
+    return Dismiss()
+
+
+def _read_event(arguments: _Arguments) -> Plan:
+    words, minutes = arguments.words, 60.0
+    if len(words) > 2 and not words[-2].is_quoted and words[-2].text == "in" and _NUMBER.fullmatch(words[-1].text):
+        minutes = float(words[-1].text)
+        arguments = attrs.evolve(arguments, words=words[:-2])
+    if not arguments.text.strip():
+        arguments.fail("an entry of the calendar has a title, for example 'event Standup in 30'")
+    if minutes > _MOST_SECONDS:
+        arguments.fail(f"nobody plans {minutes:g} minutes ahead")
+    return Plan(arguments.text, minutes)
+
+
+def _read_move(arguments: _Arguments) -> Move:
+    numbers = [word.text for word in arguments.words]
+    if len(numbers) not in (2, 3) or not all(_DEGREES.fullmatch(number) for number in numbers):
+        arguments.fail("where to? degrees north and east, for example 'move 52.5163 13.3777'")
+    lat, lng, *rest = map(float, numbers)
+    if abs(lat) > 90 or abs(lng) > 180 or (rest and rest[0] < 0):
+        arguments.fail(f"nobody is at {arguments.text}")
+    return Move(lat, lng, rest[0] if rest else None)
+
+
+def _read_zone(arguments: _Arguments) -> Zone:
+    try:
+        ZoneInfo(arguments.text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        found = f", not {arguments.text!r}" if arguments.text else ""
+        arguments.fail(f"a time zone is one like Europe/Berlin{found}")
+    return Zone(arguments.text)
+
+
 def _read_drop(arguments: _Arguments) -> Drop:
     return Drop(_seconds(arguments)) if arguments.words else Drop()
 
@@ -344,7 +483,6 @@ def _read_battery(arguments: _Arguments) -> Battery:
     return Battery(int(text))
 
 
-def _read_set(arguments: _Arguments) -> Set:
 def _read_wear(arguments: _Arguments) -> Wear:
     if arguments.text not in MODELS:
         arguments.fail(f"glasses are one of {', '.join(MODELS)}")
@@ -358,6 +496,7 @@ def _read_photo(arguments: _Arguments) -> Snap:
     return Snap(path=arguments.text or None)
 
 
+def _read_set(arguments: _Arguments) -> Set:
     if len(arguments.words) < 2:
         arguments.fail("set needs the key of a setting and a value")
     key = arguments.words[0].text
@@ -423,6 +562,27 @@ def _read_start(arguments: _Arguments) -> Start:
     return Start()
 
 
+def _read_stored(arguments: _Arguments) -> Stored:
+    if not arguments.words:
+        return Stored()
+    key = arguments.words[0].text
+    if not key or len(arguments.words) < 2:
+        arguments.fail("stored takes nothing, or a key and a value")
+    return Stored(key, arguments.without(1).text)
+
+
+def _read_permissions(arguments: _Arguments) -> Declare:
+    if not arguments.words:
+        return Declare()
+    names = [word.text.upper() for word in arguments.words]
+    if names == ["NONE"]:
+        return Declare(())
+    for name in names:
+        if name not in PERMISSIONS:
+            arguments.fail(f"there is no permission {name!r}; there are {', '.join(PERMISSIONS)}, and none")
+    return Declare(tuple(names))
+
+
 def _read_stats(arguments: _Arguments) -> Stats:
     arguments.nothing_more()
     return Stats()
@@ -453,13 +613,14 @@ def _read_seconds(arguments: _Arguments, text: str) -> float:
 USAGES: Mapping[str, Usage] = MappingProxyType(
     {
         "say": Usage(
-            form="say [--partial] [--language TAG] TEXT",
+            form="say [--partial] [--language TAG] [--translation TEXT] TEXT",
             summary="speak; with --partial the sentence goes on",
             details=(
                 "Waits until the app listens to speech, at most 10 seconds. A finished sentence grows word by word, as "
                 "the recogniser hears it, and ends with a final transcript. A partial is one interim transcript; the "
                 "next say goes on with the same sentence. TAG is the language that is spoken, such as de or en-GB; "
-                "unless given it is one that the app listens to, English where it can choose."
+                "unless given it is one that the app listens to, English where it can choose. An app that asked for "
+                "translations gets the one that is given, else the text with the language before it."
             ),
             read=_read_say,
         ),
@@ -477,6 +638,41 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             summary="look up or down",
             details="Waits until the app listens to the head's position, at most 10 seconds.",
             read=_read_head,
+        ),
+        "notify": Usage(
+            form="notify APP TITLE TEXT",
+            summary="let a notification appear on the phone",
+            details='Waits until the app listens to notifications, at most 10 seconds. "Two words" need quotes.',
+            read=_read_notify,
+        ),
+        "dismiss": Usage(
+            form="dismiss",
+            summary="let the newest notification go",
+            details="Waits until the app listens to dismissals, at most 10 seconds.",
+            read=_read_dismiss,
+        ),
+        "event": Usage(
+            form="event TITLE [in MINUTES]",
+            summary="tell an entry of the phone's calendar",
+            details=(
+                "It begins in an hour unless told otherwise, and lasts half an hour. An app that asks for the calendar "
+                "later gets it too."
+            ),
+            read=_read_event,
+        ),
+        "move": Usage(
+            form="move LAT LNG [METRES]",
+            summary="go somewhere, in degrees north and east",
+            details=(
+                "METRES is how exact the position is. From then on the phone answers apps that ask where it is; "
+                "before, nobody does."
+            ),
+            read=_read_move,
+        ),
+        "zone": Usage(
+            form="zone NAME",
+            summary="travel to another time zone, such as Asia/Tokyo",
+            read=_read_zone,
         ),
         "drop": Usage(
             form="drop [SECONDS]",
@@ -508,7 +704,6 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             summary="set the battery level of the glasses, 0 to 100",
             read=_read_battery,
         ),
-        "set": Usage(
         "wear": Usage(
             form="wear MODEL",
             summary="put on other glasses, such as Mentra Live",
@@ -524,6 +719,7 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             ),
             read=_read_photo,
         ),
+        "set": Usage(
             form="set KEY VALUE",
             summary="change a setting of the app",
             details=(
@@ -552,6 +748,24 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             read=_read_hear,
         ),
         "wait": Usage(form="wait SECONDS", summary="do nothing for a while", read=_read_wait),
+        "stored": Usage(
+            form="stored [KEY VALUE]",
+            summary="print what the app stored, or store a value",
+            details=(
+                "Keys are those of the cloud, where a dot is %2E. A value that is stored here stands for one of another "
+                "server of the app: a session that runs sees it after storage.reload()."
+            ),
+            read=_read_stored,
+        ),
+        "permissions": Usage(
+            form="permissions [NAME ...]",
+            summary="print or change what the app declares",
+            details=(
+                f"Names are {', '.join(PERMISSIONS)}, and none for none at all. An app asks every five minutes; the "
+                "cloud looks whenever the app tells what it listens to."
+            ),
+            read=_read_permissions,
+        ),
         "stats": Usage(
             form="stats",
             summary="print what the session has counted",

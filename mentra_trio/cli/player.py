@@ -6,6 +6,7 @@ sockets.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never, cast
 
@@ -21,11 +22,16 @@ from mentra_trio.simulator.glasses import unmet
 from .commands import (
     Action,
     Battery,
+    Declare,
+    Dismiss,
     Drop,
     Expect,
     Head,
     Hear,
     Help,
+    Move,
+    Notify,
+    Plan,
     Press,
     Say,
     Set,
@@ -33,8 +39,10 @@ from .commands import (
     Start,
     Stats,
     Stop,
+    Stored,
     Wait,
     Wear,
+    Zone,
     explain,
 )
 
@@ -53,6 +61,9 @@ READ_SECONDS = 1.0
 STOP_SECONDS = 30.0
 """How long the app's server may take to answer a stop. The real cloud would wait for ever."""
 _ENGLISH = "en-US"
+_SPANISH = "es-ES"
+"""What is spoken to an app that has everything translated into English."""
+_EVENT_LENGTH = timedelta(minutes=30)
 _ALL_ELSE = "  everything else is 0; SessionStatistics explains each"
 _POST_PAUSE = 0.1
 """Seconds until the glasses tell their state again, when the cloud had too many such messages in one second."""
@@ -91,6 +102,8 @@ class _Sense:
 
 
 _BUTTONS = _Sense("button_press", "buttons", "session.device.buttons.stream() as presses")
+_NOTIFICATIONS = _Sense("phone_notification", "notifications", "session.phone.notifications.stream() as notifications")
+_DISMISSALS = _Sense("phone_notification_dismissed", "dismissals", "session.phone.dismissals.stream() as dismissals")
 _HEAD = _Sense("head_position", "the head's position", "session.device.head.stream() as moves")
 
 
@@ -107,6 +120,8 @@ class Player:
     _app: MiniAppServer
     crashes: list[HandlerCrash] = attrs.field(factory=list[HandlerCrash], init=False)
     """Each time that a handler raised."""
+    _notifications: list[str] = attrs.field(factory=list[str], init=False)
+    """What is on the phone, by id, oldest first."""
     _given_up: HandlerCrash | None = attrs.field(default=None, init=False)
     """The crash that ended the app; `None` once it was started again."""
     _run: MentraSession | None = attrs.field(default=None, init=False)
@@ -212,6 +227,17 @@ class Player:
                 return await self._move(_BUTTONS, partial(self._user.press, button, kind))
             case Head(position):
                 return await self._move(_HEAD, partial(self._user.look, position))
+            case Notify(app, title, content):
+                return await self._move(_NOTIFICATIONS, partial(self._notify, app, title, content))
+            case Dismiss():
+                return await self._dismiss()
+            case Plan(title, minutes):
+                begin = self._cloud.now() + timedelta(minutes=minutes)
+                return await self._do(partial(self._user.add_event, title, begin, begin + _EVENT_LENGTH))
+            case Move(lat, lng, accuracy):
+                return await self._do(partial(self._user.move_to, lat, lng, accuracy=accuracy))
+            case Zone(name):
+                return await self._do(partial(self._user.change_system_settings, timezone=name))
             case Drop(seconds):
                 return await self._drop(seconds)
             case Stop():
@@ -235,6 +261,10 @@ class Player:
             case Wait(seconds):
                 await trio.sleep(seconds)
                 return ""
+            case Stored(key, value):
+                return await self._stored(key, value)
+            case Declare(permissions):
+                return self._declare(permissions)
             case Stats():
                 return self._stats()
             case Help(topic):
@@ -250,8 +280,10 @@ class Player:
             language=await self._wait_listening(say.language),
             final=say.is_final,
             interims=None if say.is_final else (say.text,),
+            translated=say.translation,
         )
-        if self.package_name not in reached:
+        # What is not finished reaches no translator.
+        if self.package_name not in reached and (say.is_final or self._speech_streams):
             raise CommandFailedError("the app did not hear it: its connection ended, or it stopped listening meanwhile")
         await self._wait_read()
         return ""
@@ -276,10 +308,12 @@ class Player:
         """What to speak; `None` while the app does not listen, or its socket is not ready: words would be lost."""
         if self.session is None or not self.session.is_ready:
             return None
-        streams = self._speech_streams
-        if any(stream.hears(wanted or _ENGLISH) for stream in streams):
-            return wanted or _ENGLISH
-        return streams[0].language if streams and wanted is None else None
+        wearer = self._cloud.session(self._user.user_id)
+        if wearer is None:
+            return None
+        told = [stream.language for stream in wearer.speech.streams if stream.language != "auto"]
+        choice = [_ENGLISH, *told, _SPANISH] if wanted is None else [wanted]
+        return next((language for language in choice if wearer.events_of_speech(language)), None)
 
     @property
     def _speech_streams(self) -> Sequence[SpeechStream]:
@@ -287,7 +321,9 @@ class Player:
         return () if wearer is None else wearer.speech.streams
 
     def _deafness(self, language: str | None) -> str:
-        heard = ", ".join(stream.language for stream in self._speech_streams)
+        wearer = self._cloud.session(self._user.user_id)
+        translators = () if wearer is None else wearer.translators.streams
+        heard = ", ".join((*(each.language for each in self._speech_streams), *(each.name for each in translators)))
         if language is None or not heard:
             return _not_listening("speech", "session.transcription.stream() as speech")
         return f"the app did not listen to {language} for {LISTEN_SECONDS:g} s; it listens to {heard}"
@@ -312,6 +348,22 @@ class Player:
         act()
         await self._wait_read()
         return ""
+
+    # --- the phone
+
+    async def _do(self, act: Callable[[], object]) -> str:
+        act()
+        await self._wait_read()
+        return ""
+
+    def _notify(self, app: str, title: str, content: str) -> None:
+        self._notifications.append(self._user.notify(app, title, content))
+
+    async def _dismiss(self) -> str:
+        await trio.lowlevel.checkpoint()
+        if not self._notifications:
+            raise CommandFailedError("there is no notification on the phone; notify APP TITLE TEXT makes one")
+        return await self._move(_DISMISSALS, lambda: self._user.dismiss(self._notifications.pop()))
 
     # --- the connection
 
@@ -419,6 +471,23 @@ class Player:
         except ExpectationError as error:
             message = str(error)
             raise CommandFailedError(message if self.is_running else f"{message}, and {self._absence}") from None
+        return ""
+
+    async def _stored(self, key: str | None, value: str) -> str:
+        await self._wait_read()
+        if key is not None:
+            try:
+                self._user.store_value(self.package_name, key, value)
+            except ValueError as error:
+                raise CommandFailedError(str(error)) from error
+            return ""
+        values = self._user.stored_values(self.package_name)
+        return "\n".join(f"{key}: {text}" for key, text in values.items()) or "the app has stored nothing"
+
+    def _declare(self, permissions: Sequence[str] | None) -> str:
+        if permissions is None:
+            return ", ".join(sorted(self._cloud.store.apps[self.package_name].permissions)) or "none"
+        self._cloud.declare(self.package_name, *permissions)
         return ""
 
     def _stats(self) -> str:

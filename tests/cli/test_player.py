@@ -2,7 +2,9 @@
 
 import logging
 import math
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -12,6 +14,7 @@ from trio.testing import MockClock
 
 from mentra_trio import (
     DeviceUnavailableError,
+    EventStream,
     LinkState,
     MentraError,
     MentraSession,
@@ -22,10 +25,15 @@ from mentra_trio import (
 from mentra_trio.cli.commands import (
     Action,
     Battery,
+    Declare,
+    Dismiss,
     Drop,
     Expect,
     Head,
     Help,
+    Move,
+    Notify,
+    Plan,
     Press,
     Say,
     Set,
@@ -33,12 +41,15 @@ from mentra_trio.cli.commands import (
     Start,
     Stats,
     Stop,
+    Stored,
     Wait,
     Wear,
+    Zone,
     parse,
 )
 from mentra_trio.cli.commands import Quit as QuitCommand
 from mentra_trio.cli.player import CommandFailedError, Player
+from mentra_trio.models import CalendarEvent, Dismissal, LocationFix, Notification
 from mentra_trio.models.device import HeadPosition, PressType
 from mentra_trio.simulator import AppState
 from mentra_trio.simulator.glasses import describe
@@ -440,6 +451,81 @@ async def test_buttons_and_the_head_reach_the_app(autojump_clock: MockClock) -> 
         assert got[-1] == ("back", PressType.LONG)
 
 
+async def test_the_phone_its_place_and_its_zone_reach_the_app(autojump_clock: MockClock) -> None:
+    app = make_app()
+    got: list[object] = []
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        async def follow(stream: EventStream[object]) -> None:
+            async with stream:
+                async for each in stream:
+                    got.append(each)  # noqa: PERF401 - a comprehension shows nothing before its end
+
+        phone, location, zones = session.phone, session.location, session.time.zone.changes()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follow, phone.notifications.stream())
+            nursery.start_soon(follow, phone.dismissals.stream())
+            nursery.start_soon(follow, phone.calendar.stream())
+            nursery.start_soon(follow, location.stream())
+            async for zone in zones:
+                got.append(zone)  # noqa: PERF401 - likewise
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start")
+        assert await fail(stage.player, "dismiss") == (
+            "there is no notification on the phone; notify APP TITLE TEXT makes one"
+        )
+        begin = stage.cloud.now()
+        await play(stage.player, "notify Messages Bob I am late", "notify Mail Ann Hello", "dismiss", "dismiss")
+        await play(stage.player, "event Stand up in 10", "move 52.5 13.25 8", "zone Asia/Tokyo")
+
+        match got:
+            case [
+                Notification(app="Messages", title="Bob", content="I am late"),
+                Notification(app="Mail", title="Ann"),
+                Dismissal(title="Ann"),
+                Dismissal(title="Bob"),
+                CalendarEvent(title="Stand up") as entry,
+                LocationFix(lat=52.5, lng=13.25, accuracy=8),
+                ZoneInfo(key="Asia/Tokyo"),
+            ]:
+                assert (entry.start - begin, entry.end - begin) == (timedelta(minutes=10), timedelta(minutes=40))
+            case _:
+                pytest.fail(repr(got))
+
+
+async def test_an_app_that_does_not_listen_to_the_phone_is_told_how(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        await play(stage.player, "start")
+
+        assert "'async with session.phone.notifications.stream() as notifications:'" in await fail(
+            stage.player, "notify Messages Bob hi"
+        )
+
+
+async def test_an_app_of_translations_alone_is_spoken_to(autojump_clock: MockClock) -> None:
+    app = make_app()
+    got: list[str] = []
+    target = "es"
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        async with session.translation.to(target).stream(interim=False) as lines:
+            async for line in lines:
+                got.append(line.text)  # noqa: PERF401 - a comprehension shows nothing before its end
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "say hello", "say --translation buenas evening", "say --partial nothing yet")
+        assert got == ["[es-ES] hello", "buenas"]
+        assert "it listens to translation:all-to-es-ES" in await fail(stage.player, "say --language es hola")
+        await play(stage.player, "stop")
+        target = "en"
+        await play(stage.player, "start", "say hola")
+        assert got[-1] == "[en-US] hola"
+
+
 async def test_an_app_that_does_not_listen_to_buttons_or_the_head_is_told_how(autojump_clock: MockClock) -> None:
     echo = Echo()
     async with open_stage(echo.app) as stage:
@@ -803,6 +889,11 @@ def test_what_is_empty_is_nothing() -> None:
         Say("x"),
         Press(),
         Head(HeadPosition.UP),
+        Notify("Messages", "Bob", "hi"),
+        Dismiss(),
+        Plan("Standup"),
+        Move(1, 2),
+        Zone("Asia/Tokyo"),
         Drop(),
         Drop(2),
         Stop(),
@@ -811,6 +902,8 @@ def test_what_is_empty_is_nothing() -> None:
         Set("k", 1),
         Expect("x"),
         Wait(1),
+        Stored(),
+        Declare(),
         Stats(),
         Help(),
     ],
@@ -857,3 +950,28 @@ async def test_photos_are_what_the_command_says(autojump_clock: MockClock, tmp_p
     assert isinstance(sizes[0], DeviceUnavailableError)
     assert sizes[1] == b"a tree"
     assert isinstance(sizes[2], PhotoError)
+
+
+async def test_what_an_app_has_stored_is_printed(autojump_clock: MockClock) -> None:
+    app = MiniAppServer("com.example.app", "key")
+
+    @app.on_session
+    async def store(session: MentraSession) -> None:
+        await session.storage.set("count", 3)
+
+    async with open_stage(app) as stage:
+        assert await play(stage.player, "stored") == "the app has stored nothing"
+        await play(stage.player, "wait 4")
+        await play(stage.player, "stored name Ana")
+        assert await play(stage.player, "stored") == "count: 3\nname: Ana"
+        assert "400" in await fail(stage.player, f"stored name {'x' * 100_001}")
+
+
+async def test_the_console_lists_other_permissions(autojump_clock: MockClock) -> None:
+    echo = Echo()
+    async with open_stage(echo.app) as stage:
+        assert await play(stage.player, "permissions") == "ALL"
+        await play(stage.player, "permissions camera microphone")
+        assert await play(stage.player, "permissions") == "CAMERA, MICROPHONE"
+        await play(stage.player, "permissions none")
+        assert await play(stage.player, "permissions") == "none"
