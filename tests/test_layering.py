@@ -94,6 +94,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
     "python_multipart": ("_net.uploads",),
     "starlette": ("_net.asgi", "_net.serve", "simulator"),
     "cattrs": ("_wire",),
+    "wcwidth": ("text.clusters",),
     "json": ("_wire", "simulator", "testing", "cli"),
     "asyncio": (),
 }

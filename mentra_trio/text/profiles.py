@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import attrs
 
+from .clusters import is_zero_width
 from .scripts import Script, detect_script
 
 
@@ -22,6 +23,18 @@ class Widths(dict[str, int]):
     def __missing__(self, char: str) -> int:
         width = self[char] = self._font.width_of(detect_script(char))
         return width
+
+
+class Advances(Widths):
+    """Pixels by character, of which marks and joiners take none."""
+
+    __slots__ = ()
+
+    def __missing__(self, char: str) -> int:
+        if is_zero_width(char):
+            self[char] = 0
+            return 0
+        return super().__missing__(char)
 
 
 def _read_only(mapping: Mapping[str, int]) -> Mapping[str, int]:
@@ -42,6 +55,8 @@ class Font:
     """Pixels of any other character."""
     widths: Widths = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(Widths, takes_self=True))
     """Pixels of any single character, as the reference measures it: nothing has width 0 (P4 2.3)."""
+    advances: Advances = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(Advances, takes_self=True))
+    """Pixels of any single character; marks that are drawn over their neighbours take none."""
 
     def width_of(self, script: Script) -> int:
         """Pixels of a character of a script that has no glyph."""
@@ -207,7 +222,8 @@ class Profiles:
         """Give profiles with one more, for these model names; it takes the place of one of the same id."""
         by_id = {**self._by_id, profile.id: profile}
         replaced = {model: by_id[known.id] for model, known in self._by_model.items()}
-        return attrs.evolve(self, by_id=by_id, by_model={**replaced, **dict.fromkeys(models, profile)})
+        default = by_id[self.default.id]
+        return attrs.evolve(self, default=default, by_id=by_id, by_model={**replaced, **dict.fromkeys(models, profile)})
 
 
 PROFILES = Profiles(

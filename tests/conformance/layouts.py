@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from mentra_trio.text import PROFILES, Profile, Script, detect_script
+from mentra_trio.text import PROFILES, Profile, Script, ScrollView, Where, detect_script
 from mentra_trio.text import compatible as c
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ _FACTORIES = {
     "ColumnComposer": ("even-realities-g1", False, "character-no-hyphen"),
 }
 """Profile, whether it wraps, and the break mode of its columns; they are arguments here (P4 4)."""
-_MOVES: dict[str, Callable[[c.ScrollView], object]] = {
-    "clear": c.ScrollView.clear,
-    "getViewport": c.ScrollView.viewport,
-    "pageDown": c.ScrollView.page_down,
-    "pageUp": c.ScrollView.page_up,
-    "scrollToBottom": c.ScrollView.scroll_to_bottom,
-    "scrollToTop": c.ScrollView.scroll_to_top,
+_MOVES: dict[str, Callable[[ScrollView], object]] = {
+    "clear": ScrollView.clear,
+    "getViewport": lambda _view: None,
+    "pageDown": ScrollView.page_down,
+    "pageUp": ScrollView.page_up,
+    "scrollToBottom": ScrollView.scroll_to_bottom,
+    "scrollToTop": ScrollView.scroll_to_top,
 }
 _DEFAULT_COMPOSER_MODE = "character-no-hyphen"
 
@@ -298,22 +298,21 @@ def join_lines(_profile: Profile, given: Json) -> Json:
 
 def scroll_view(profile: Profile, given: Json) -> Json:
     base = given.get("wrapperOptions")
-    view = c.ScrollView(profile, _options(profile, base), cast("int", given.get("viewportSize") or profile.max_lines))
+    view = ScrollView(cast("int", given.get("viewportSize") or profile.max_lines))
     states: list[Json] = []
     for method, *arguments in cast("list[list[object]]", given["steps"]):
         _step(view, profile, base, cast("str", method), arguments)
         states.append(_state(view))
-    return {"states": states, "allLines": view.lines}
+    return {"states": states, "allLines": list(view.all_lines)}
 
 
-def _step(view: c.ScrollView, profile: Profile, base: object, method: str, arguments: list[object]) -> None:
+def _step(view: ScrollView, profile: Profile, base: object, method: str, arguments: list[object]) -> None:
     first, second, third = (*arguments, None, None, None)[:3]
     match method:
         case "setContent":
-            view.set_content(cast("str", first or ""), _options(profile, base, second))
+            view.show(_content(profile, first, base, second))
         case "appendContent":
-            text = cast("str", first or "")
-            view.append_content(text, _options(profile, base, second), auto_scroll=third is not False)
+            view.append(_content(profile, first, base, second), follow=third is not False)
         case "scrollTo":
             view.scroll_to(cast("int", first))
         case "scrollDown":
@@ -321,26 +320,29 @@ def _step(view: c.ScrollView, profile: Profile, base: object, method: str, argum
         case "scrollUp":
             view.scroll_by(-1 if first is None else -cast("int", first))
         case "scrollToLine":
-            view.scroll_to_line(cast("int", first), cast("str", second or "top"))
+            view.scroll_to_line(cast("int", first), Where(second or "top"))
         case "scrollToPercent":
             view.scroll_to_percent(cast("float", first))
         case _:
             _MOVES[method](view)
 
 
-def _state(view: c.ScrollView) -> Json:
-    port = view.viewport()
+def _content(profile: Profile, text: object, *layers: object) -> list[str]:
+    return c.wrap(cast("str", text or ""), profile, _options(profile, *layers).unlimited()).texts
+
+
+def _state(view: ScrollView) -> Json:
     return {
-        "offset": port.offset,
-        "totalLines": port.total_lines,
-        "visibleLines": port.visible_lines,
-        "maxOffset": port.max_offset,
-        "atTop": port.is_at_top,
-        "atBottom": port.is_at_bottom,
-        "scrollPercent": port.percent,
+        "offset": view.offset,
+        "totalLines": len(view.all_lines),
+        "visibleLines": len(view.lines),
+        "maxOffset": view.max_offset,
+        "atTop": view.is_at_top,
+        "atBottom": view.is_at_bottom,
+        "scrollPercent": view.percent,
         "isScrollable": view.is_scrollable,
         "contentTruncated": False,
-        "lines": list(port.lines),
+        "lines": list(view.lines),
     }
 
 

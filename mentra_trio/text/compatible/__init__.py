@@ -3,6 +3,8 @@
 For apps that must look as they did with the reference SDK, and for comparing the two. Everything else is better served
 by `mentra_trio.text` itself, which mends what P4 10 lists: here emoji and accents are torn apart, hyphens appear where
 none belong, and spaces between Chinese characters.
+
+The reference's scroll view is `ScrollView`, given lines that were wrapped here.
 """
 
 from .columns import ColumnLayout as ColumnLayout
@@ -25,8 +27,6 @@ from .measuring import CharacterMeasure as CharacterMeasure
 from .measuring import Measurer as Measurer
 from .measuring import measure_char as measure_char
 from .measuring import needs_hyphen as needs_hyphen
-from .scrolling import ScrollView as ScrollView
-from .scrolling import Viewport as Viewport
 from .wrapping import WrapOptions as WrapOptions
 from .wrapping import Wrapped as Wrapped
 from .wrapping import WrappedLine as WrappedLine
@@ -40,10 +40,8 @@ __all__ = [
     "Columns",
     "Measurer",
     "Page",
-    "ScrollView",
     "Shortened",
     "Utilization",
-    "Viewport",
     "WrapOptions",
     "Wrapped",
     "WrappedLine",

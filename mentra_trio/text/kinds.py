@@ -1,0 +1,90 @@
+"""What a character means for line breaks: a small reading of UAX 14, and the rules of CJK typesetting (kinsoku)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import Enum, auto
+
+WHITE_SPACE = "".join(
+    map(chr, (*range(9, 14), 32, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000))
+)
+"""What is trimmed at the edges of lines. U+FEFF, which the reference takes for one, is kept (P4 conventions)."""
+NEWLINE = re.compile("\r\n|[\n\r\v\f\u2028\u2029]")
+"""What begins another paragraph."""
+
+NO_START = frozenset(
+    ".,!?:;)]}%"
+    "\u3001\u3002\uff0c\uff0e\u30fb\uff1a\uff1b\uff1f\uff01\uff09\uff3d\uff5d\u300d\u300f\u3011\u3009\u300b\u3015"
+    "\u3017\u3019\u301f\uff60\uff05\u2026\u2025\u301c\uff5e\uff64\uff61\uff63\uff65\u3005\u303b\u30fc\uff70"
+    "\u309d\u309e\u30fd\u30fe\u3041\u3043\u3045\u3047\u3049\u3063\u3083\u3085\u3087\u308e\u3095\u3096"
+    "\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7\u30ee\u30f5\u30f6\uff67\uff68\uff69\uff6a\uff6b"
+    "\uff6f\uff6c\uff6d\uff6e"
+)
+"""Closing punctuation, small kana, and marks that repeat or prolong: they never start a line."""
+NO_END = frozenset("([{\u3008\u300a\u300c\u300e\u3010\u3014\u3016\u3018\u301d\uff08\uff3b\uff5b\uff5f\uff62")
+"""Opening punctuation: it never ends a line."""
+CLINGS_TO_BEFORE = frozenset("\u201d\u2019\u00bb\u203a\u00b0\u2030\u00ad'\"-\u2010\u2013\u2014/\\|")
+CLINGS_TO_AFTER = frozenset("\u201c\u2018\u201e\u201a\u00ab\u2039$\u00a3\u00a5\u20ac'\"")
+"""Quotation marks, which point either way in different languages, signs of money, and hyphens: a line neither starts
+nor ends between them and what they touch."""
+
+SOFT_HYPHEN = "\u00ad"
+HYPHENS = "-\u2010\u2013\u2014/\\|"
+"""A line may end behind these, inside a word too."""
+
+
+class Kind(Enum):
+    """What a character means for line breaks."""
+
+    SPACE = auto()
+    """A line may break on either side."""
+    GLUE = auto()
+    """Never breaks on either side."""
+    BREAK = auto()
+    """A line may break behind it: the zero-width space."""
+    IDEOGRAPH = auto()
+    """A word by itself: CJK characters, their punctuation, emoji."""
+    RIGHT_TO_LEFT = auto()
+    """A letter of a script whose words are not cut: a hyphen would stand at the wrong end."""
+    SOLID = auto()
+    """A letter or digit of a script that hyphenates."""
+    PLAIN = auto()
+    """Everything else: words end at spaces, and are cut without a hyphen."""
+
+
+class Kinds(dict[str, Kind]):
+    """Kinds by character, each found out once. It never holds more than there are characters."""
+
+    def __missing__(self, char: str) -> Kind:
+        kind = self[char] = _kind_of(char)
+        return kind
+
+
+KINDS = Kinds()
+
+_GLUE = frozenset("\u00a0\u202f\u2007\u2060\ufeff\u2011\u034f")
+_IDEOGRAPHS = re.compile(
+    "[\u2e80-\u2fdf\u3001-\u312f\u3190-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff9f"
+    "\u2600-\u27bf\U0001f000-\U0001faff\U00020000-\U0003ffff]"
+)
+# South and South-East Asian scripts, and Korean.
+_WITHOUT_HYPHEN = re.compile(
+    "[\u0900-\u109f\u1100-\u11ff\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3130-\u318f\ua960-\ua97f\uaa60-\uaadf\uac00-\ud7ff]"
+)
+
+
+def _kind_of(char: str) -> Kind:
+    if char in _GLUE:
+        return Kind.GLUE
+    if char in WHITE_SPACE:
+        return Kind.SPACE
+    if char == "\u200b":
+        return Kind.BREAK
+    if _IDEOGRAPHS.fullmatch(char):
+        return Kind.IDEOGRAPH
+    if unicodedata.bidirectional(char) in {"R", "AL"}:
+        return Kind.RIGHT_TO_LEFT
+    if char.isalnum() and not _WITHOUT_HYPHEN.fullmatch(char):
+        return Kind.SOLID
+    return Kind.PLAIN

@@ -1,0 +1,59 @@
+"""How wide a text is, and how many bytes it has."""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from .clusters import JAMO_TAIL, graphemes, is_simple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .profiles import Font, Profile
+
+
+def measure(text: str, profile: Profile) -> int:
+    """Pixels of a text on a display.
+
+    What is drawn over its neighbour takes no room: combining marks, joiners, selectors. An emoji that is put together
+    from several counts as wide as all of them, because fonts that cannot put them together show each.
+    """
+    if is_simple(text):
+        return sum(map(profile.font.advances.__getitem__, text))
+    return sum(widths_of(graphemes(text), profile.font))
+
+
+def fits(text: str, profile: Profile, *, width: float | None = None) -> bool:
+    """Tell whether a text fits into one line of a display, or into `width` pixels."""
+    return measure(text, profile) <= (profile.width if width is None else width)
+
+
+def whole_pixels(width: float) -> float:
+    """Give the whole pixels of a width. Widths of texts are whole, so nothing fits that did not; sums stay exact."""
+    return math.floor(width) if math.isfinite(width) else width
+
+
+def byte_size(text: str) -> int:
+    """Count the bytes that a text has on the wire (UTF-8; an unpaired surrogate has 3)."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def widths_of(clusters: Sequence[str], font: Font) -> list[int]:
+    """Pixels of each grapheme."""
+    advances = font.advances
+    if isinstance(clusters, str):
+        return list(map(advances.__getitem__, clusters))
+    return [advances[cluster] if len(cluster) == 1 else _width_of(cluster, font) for cluster in clusters]
+
+
+def ends_of(clusters: Sequence[str], font: Font) -> list[int]:
+    """Pixels before each grapheme, and at last of all."""
+    return list(accumulate(widths_of(clusters, font), initial=0))
+
+
+def _width_of(cluster: str, font: Font) -> int:
+    advances = font.advances
+    # A Korean block has the width of its first consonant, whatever is drawn into it.
+    return advances[cluster[0]] + sum(advances[char] for char in cluster[1:] if not JAMO_TAIL.fullmatch(char))

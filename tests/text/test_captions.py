@@ -1,0 +1,175 @@
+"""What is being said, line by line."""
+
+from __future__ import annotations
+
+import random
+
+import attrs
+import pytest
+
+from mentra_trio.text import G1, PROFILES, CaptionView, Profile, byte_size, measure, wrap
+
+NARROW = attrs.evolve(G1, width=120, max_lines=3)
+
+
+def shown(view: CaptionView) -> tuple[str, ...]:
+    return view.lines
+
+
+def test_interims_are_replaced_in_place() -> None:
+    view = CaptionView(G1)
+    assert view.update("Turn", is_final=False, utterance="1")
+    assert view.update("Turn left", is_final=False, utterance="1")
+    assert shown(view) == ("Turn left",)
+    assert not view.update("Turn left", is_final=True, utterance="1")
+    assert view.update("at the fountain", is_final=False, utterance="2")
+    assert view.text == "Turn left at the fountain"
+
+
+def test_the_newest_lines_are_at_the_bottom() -> None:
+    view = CaptionView(NARROW)
+    for word in ["the", "ferry", "to", "the", "north", "island", "leaves", "at", "seven", "so", "bring", "a", "coat"]:
+        view.update(word, is_final=True)
+    assert shown(view) == ("island leaves", "at seven so", "bring a coat")
+
+
+def test_who_takes_over_begins_a_line_with_a_mark() -> None:
+    view = CaptionView(G1)
+    view.update("Hello.", is_final=True, speaker="1")
+    view.update("Hi.", is_final=False, speaker="2")
+    assert shown(view) == ("Hello.", "- Hi.")
+    view.update("Hi.", is_final=True, speaker="2")
+    view.update("There.", is_final=True)
+    view.update("Yes.", is_final=True, speaker="1")
+    assert shown(view) == ("Hello.", "- Hi. There.", "- Yes.")
+
+
+def test_speakers_can_have_names() -> None:
+    view = CaptionView(G1, label=lambda speaker: f"Guest {speaker}: ")
+    view.update("Hello.", is_final=True, speaker="1")
+    view.update("Hi.", is_final=True, speaker="2")
+    assert shown(view) == ("Hello.", "Guest 2: Hi.")
+
+
+def test_scripts_without_spaces_are_joined_without() -> None:
+    view = CaptionView(G1)
+    view.update("\u660e\u65e5", is_final=True)
+    view.update("\u306e\u671d", is_final=True)
+    assert shown(view) == ("\u660e\u65e5\u306e\u671d",)
+
+
+def test_lines_do_not_come_back_when_words_are_taken_back() -> None:
+    view = CaptionView(NARROW)
+    view.update("one two three four five six seven eight nine ten", is_final=False, utterance="1")
+    assert shown(view) == ("five six", "seven eight", "nine ten")
+    view.update("one two three four five six seven", is_final=False, utterance="1")
+    assert shown(view) == ("five six", "seven")
+    view.update("one two three four five six seven. Eight", is_final=True, utterance="1")
+    assert shown(view) == ("five six", "seven. Eight")
+
+
+def test_a_view_is_not_left_empty() -> None:
+    view = CaptionView(NARROW)
+    view.update("one two three four five six seven eight nine ten", is_final=False)
+    view.update("one", is_final=False)
+    assert shown(view) == ("one",)
+
+
+def test_utterances_at_the_same_time_stand_in_the_order_in_which_they_began() -> None:
+    view = CaptionView(G1)
+    view.update("How", is_final=False, speaker="1", utterance="a")
+    view.update("Well", is_final=False, speaker="2", utterance="b")
+    view.update("Well.", is_final=True, speaker="2", utterance="b")
+    view.update("How are you?", is_final=True, speaker="1", utterance="a")
+    assert shown(view) == ("How are you?", "- Well.")
+
+
+def test_stragglers_of_what_is_finished_change_nothing() -> None:
+    view = CaptionView(G1)
+    view.update("open", is_final=False, utterance="a")
+    view.update("Hello.", is_final=True, utterance="b")
+    assert not view.update("Hell", is_final=False, utterance="b")
+    view.update("Open", is_final=True, utterance="a")
+    assert not view.update("Op", is_final=False, utterance="a")
+    assert shown(view) == ("Open Hello.",)
+
+
+def test_utterances_without_ids_follow_each_other() -> None:
+    view = CaptionView(G1)
+    view.update("begun", is_final=False, utterance="a")
+    view.update("One.", is_final=True)
+    view.update("Two", is_final=False)
+    assert shown(view) == ("begun One. Two",)
+
+
+def test_an_utterance_whose_end_is_lost_holds_nothing_up() -> None:
+    view = CaptionView(G1)
+    for number in range(100):
+        view.update(f"{number}", is_final=False, utterance=str(number))
+    assert view.lines[-1].endswith("98 99")
+    assert len(view.lines) <= G1.max_lines
+
+
+def test_empty_words_are_nothing() -> None:
+    view = CaptionView(G1)
+    assert not view.update("  ", is_final=True, speaker="1")
+    view.update("a", is_final=True, speaker="1")
+    assert not view.update("", is_final=True, speaker="2")
+    assert shown(view) == ("a",)
+
+
+def test_a_cleared_view_begins_anew() -> None:
+    view = CaptionView(NARROW)
+    view.update("one two three four five six seven eight nine ten", is_final=True, speaker="1")
+    view.clear()
+    assert shown(view) == ()
+    view.update("Hi.", is_final=True, speaker="2")
+    assert shown(view) == ("Hi.",)
+
+
+def test_a_view_without_lines_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one line"):
+        CaptionView(G1, size=0)
+
+
+def an_hour_of_speech(seed: int) -> list[tuple[str, bool, str, str]]:
+    """Make interims and finals as P2 3.5 tells: growing by words, the last ones often revised, then a final."""
+    rng = random.Random(seed)
+    syllables = ["ka", "lo", "mi", "ter", "un", "ban", "ser", "vi", "que", "no", "tal", "ph", "str", "ing", "ét", "üb"]
+    steps: list[tuple[str, bool, str, str]] = []
+    for number in range(700):
+        speaker = str(rng.randint(1, 2))
+        words: list[str] = []
+        for _ in range(rng.randint(1, 25)):
+            words.append("".join(rng.choices(syllables, k=rng.randint(1, 5))))
+            steps.append((" ".join(words), False, speaker, str(number)))
+            if rng.random() < 0.3:
+                words[-1] = words[-1][: rng.randint(1, 6)]
+        steps.append((" ".join(words).capitalize() + ".", True, speaker, str(number)))
+    return steps
+
+
+@pytest.mark.parametrize("profile", list(PROFILES), ids=lambda profile: profile.id)
+def test_an_hour_of_speech_never_moves_a_line_back(profile: Profile) -> None:
+    view, first = CaptionView(profile), 0
+    fixed: list[str] = []
+    for text, is_final, speaker, utterance in an_hour_of_speech(7):
+        before = view.lines
+        changed = view.update(text, is_final=is_final, speaker=speaker, utterance=utterance)
+        assert changed is (view.lines != before)
+        assert len(view.lines) <= profile.max_lines
+        assert byte_size(view.text) <= profile.max_bytes
+        assert all(measure(line, profile) <= profile.width for line in view.lines)
+        assert view._first >= first
+        first = view._first
+        known = view._fixed_count - len(view._fixed)
+        assert fixed[known : view._fixed_count] == list(view._fixed)[: len(fixed) - known]
+        fixed[known:] = view._fixed
+
+
+def test_words_that_come_one_by_one_are_wrapped_as_if_they_had_come_at_once() -> None:
+    text = " ".join(step[0] for step in an_hour_of_speech(3)[:200] if step[1])
+    view = CaptionView(NARROW)
+    for word in text.split():
+        view.update(word, is_final=True)
+    assert shown(view) == tuple(wrap(text, NARROW, max_lines=10_000, max_bytes=10**9).texts[-3:])

@@ -1,0 +1,204 @@
+"""What holds for any text, display and mode."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mentra_trio.text import (
+    PROFILES,
+    BreakMode,
+    Profile,
+    Style,
+    byte_size,
+    columns,
+    fit,
+    graphemes,
+    measure,
+    paginate,
+    shorten,
+    split_bytes,
+    wrap,
+)
+from mentra_trio.text.clusters import is_simple
+from mentra_trio.text.kinds import WHITE_SPACE
+
+SAMPLES = [
+    "The ferry leaves at seven. ",
+    "well-known/e-mail (a) [b] \u00abc\u00bb 1,000.50 $5 100% ",
+    "\u660e\u65e5\u306e\u671d\u3001\u99c5\u524d\u306e\u300c\u30d1\u30f3\u5c4b\u300d\u3067\u3002\u3063\u30fc",
+    "\ud55c\uad6d\uc5b4 \ud14d\uc2a4\ud2b8\u1112\u1161\u11ab ",
+    "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd \u0645\u0631\u062d\u0628\u0627 \u0628\u0643\u0645 ",
+    "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 ",
+    "\u0928\u092e\u0938\u094d\u0924\u0947 \u0915\u094d\u0937\u0924\u094d\u0930\u093f\u092f ",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467\U0001f1eb\U0001f1f7\U0001f1e9\U0001f1ea1\ufe0f\u20e3\U0001f44d\U0001f3fd",
+    "e\u0301o\u0308\u0323 \u0301 \u200b\u200d\ufeff\u00ad\u2060\u00a0\u202f\u3000\t",
+    "\n\r\n\r\v\f\u2028\u2029\x85\x1c\ud83d\ude00a",
+    "Pneumonoultramicroscopicsilicovolcanoconiosis",
+    "\u041f\u0440\u0438\u0432\u0435\u0442 \u03ba\u03cc\u03c3\u03bc\u03b5 \u00fcber\u00adgang ",
+]
+CHARACTERS = st.sampled_from(sorted({char for sample in SAMPLES for char in sample}))
+TEXTS = st.one_of(
+    st.text(max_size=60),
+    st.text(CHARACTERS, max_size=120),
+    st.lists(st.one_of(st.sampled_from(SAMPLES), st.text(CHARACTERS, max_size=4)), max_size=8).map("".join),
+)
+DISPLAYS = st.sampled_from(list(PROFILES))
+STYLES = st.builds(
+    Style,
+    mode=st.sampled_from(BreakMode),
+    hyphen=st.sampled_from(["-", "", "~~", "\u2010"]),
+    min_before_hyphen=st.integers(0, 4),
+    trim=st.booleans(),
+    keep_newlines=st.booleans(),
+)
+WIDTHS = st.one_of(st.none(), st.integers(0, 200), st.floats(0, 200))
+LAYOUTS = (TEXTS, DISPLAYS, STYLES, WIDTHS)
+
+
+def without_white_space(text: str) -> str:
+    return "".join(char for char in text if char not in WHITE_SPACE)
+
+
+def shown_text(lines: list[str], hyphenated: list[bool], hyphen: str) -> str:
+    return "".join(line.removesuffix(hyphen) if cut else line for line, cut in zip(lines, hyphenated, strict=True))
+
+
+def unlimited(text: str, profile: Profile, style: Style, width: float | None) -> list[str]:
+    return wrap(text, profile, style, width=width, max_lines=math.inf, max_bytes=math.inf).texts
+
+
+@given(*LAYOUTS)
+def test_no_line_is_wider_than_the_display_but_for_a_single_grapheme(
+    text: str, profile: Profile, style: Style, width: float | None
+) -> None:
+    limit = profile.width if width is None else width
+    for line in wrap(text, profile, style, width=width, max_lines=math.inf, max_bytes=math.inf).lines:
+        assert line.width == measure(line.text, profile)
+        assert line.is_oversized is (line.width > limit)
+        assert not line.is_oversized or len(graphemes(line.text)) == 1
+
+
+@given(*LAYOUTS)
+def test_nothing_but_white_space_is_lost_and_nothing_is_added(
+    text: str, profile: Profile, style: Style, width: float | None
+) -> None:
+    lines = wrap(text, profile, style, width=width, max_lines=math.inf, max_bytes=math.inf).lines
+    shown = shown_text([line.text for line in lines], [line.is_hyphenated for line in lines], style.hyphen)
+    assert without_white_space(shown) == without_white_space(text)
+    if not style.trim and style.keep_newlines:
+        gaps = [text[a.end : b.start] for a, b in itertools.pairwise(lines)]
+        assert all(gap.strip("\n\r\v\f\u2028\u2029") == "" for gap in gaps)
+
+
+@given(*LAYOUTS)
+def test_a_line_is_the_part_of_the_text_that_it_says(
+    text: str, profile: Profile, style: Style, width: float | None
+) -> None:
+    wrapped = wrap(text, profile, attrs.evolve(style, keep_newlines=True), width=width)
+    for line in wrapped.lines:
+        assert line.text == text[line.start : line.end] + (style.hyphen if line.is_hyphenated else "")
+    assert text.endswith(wrapped.cut)
+
+
+@given(*LAYOUTS)
+def test_graphemes_stay_whole(text: str, profile: Profile, style: Style, width: float | None) -> None:
+    style = attrs.evolve(style, keep_newlines=True)
+    places, at = {0}, 0
+    for cluster in graphemes(text):
+        at += len(cluster)
+        places.add(at)
+    for line in wrap(text, profile, style, width=width, max_lines=math.inf, max_bytes=math.inf).lines:
+        assert {line.start, line.end} <= places
+
+
+@given(*LAYOUTS)
+def test_wrapping_what_was_wrapped_changes_nothing(
+    text: str, profile: Profile, style: Style, width: float | None
+) -> None:
+    lines = unlimited(text, profile, style, width)
+    again = attrs.evolve(style, keep_newlines=True)
+    assert unlimited("\n".join(lines), profile, again, width) == lines
+
+
+@given(*LAYOUTS, st.integers(0, 6), st.integers(0, 300))
+def test_limits_hold_and_what_is_cut_is_told(
+    text: str, profile: Profile, style: Style, width: float | None, max_lines: int, max_bytes: int
+) -> None:
+    wrapped = wrap(text, profile, style, width=width, max_lines=max_lines, max_bytes=max_bytes)
+    everything = unlimited(text, profile, style, width)
+    assert len(wrapped.lines) <= max_lines
+    assert wrapped.bytes <= max_bytes
+    assert wrapped.texts == everything[: len(wrapped.lines)]
+    shown = shown_text(wrapped.texts, [line.is_hyphenated for line in wrapped.lines], style.hyphen)
+    assert without_white_space(shown + wrapped.cut) == without_white_space(text)
+
+
+@given(TEXTS, DISPLAYS, STYLES, st.integers(1, 7), st.integers(0, 200))
+def test_pages_put_together_are_the_text(
+    text: str, profile: Profile, style: Style, max_lines: int, max_bytes: int
+) -> None:
+    pages = paginate(text, profile, style, max_lines=max_lines, max_bytes=max_bytes)
+    lines = [line for page in pages for line in page.lines]
+    assert [line.text for line in lines] == unlimited(text, profile, style, None)
+    assert [page.number for page in pages] == list(range(1, len(pages) + 1))
+    assert all(page.is_last is (page is pages[-1]) and page.is_first is (page is pages[0]) for page in pages)
+    for page in pages:
+        assert 1 <= len(page.lines) <= max_lines
+        assert len(page.lines) == 1 or byte_size(page.text) <= max_bytes
+
+
+@given(TEXTS, DISPLAYS, STYLES)
+def test_what_is_fitted_fits(text: str, profile: Profile, style: Style) -> None:
+    fitted = fit(text, profile, style)
+    assert fitted.bytes <= profile.max_bytes
+    assert len(fitted.lines) <= profile.max_lines
+    assert all(line.width <= profile.width or line.is_oversized for line in fitted.lines)
+    assert (not fitted.is_truncated) or not fitted.lines or fitted.text.endswith("...")
+
+
+@given(TEXTS, DISPLAYS, WIDTHS, st.sampled_from(["...", "\u2026", "", "----------"]))
+def test_what_is_shortened_fits(text: str, profile: Profile, width: float | None, ellipsis: str) -> None:
+    limit = profile.width if width is None else width
+    assert measure(shorten(text, profile, width=width, ellipsis=ellipsis), profile) <= limit
+
+
+@given(TEXTS, st.integers(4, 60))
+def test_parts_put_together_are_the_text(text: str, size: int) -> None:
+    parts = split_bytes(text, size)
+    assert "".join(parts) == text
+    assert all(byte_size(part) <= size for part in parts)
+
+
+@given(TEXTS, TEXTS, DISPLAYS, STYLES)
+def test_columns_fit(left: str, right: str, profile: Profile, style: Style) -> None:
+    result = columns(left, right, profile, style)
+    assert byte_size(result.text) <= profile.max_bytes
+    assert len(result.lines) <= profile.max_lines
+    assert all(measure(row, profile) <= profile.width for row in result.lines)
+
+
+@given(TEXTS)
+def test_a_text_is_the_sum_of_its_graphemes(text: str) -> None:
+    assert "".join(graphemes(text)) == text
+    if is_simple(text):
+        from wcwidth import iter_graphemes  # noqa: PLC0415 - the tables are what this is compared with
+
+        assert list(graphemes(text)) == list(iter_graphemes(text))
+
+
+@pytest.mark.slow
+@settings(max_examples=20)
+@given(st.sampled_from(list("a\u4e00\uac00\U0001f600\u0e01#")))
+def test_characters_that_are_called_simple_join_no_neighbour(other: str) -> None:
+    from wcwidth import iter_graphemes  # noqa: PLC0415
+
+    simple = [char for char in map(chr, (*range(0xD800), *range(0xE000, 0x20010))) if is_simple(char)]
+    text = other.join(simple)
+    assert len(list(iter_graphemes(text))) == len(text)
+    assert len(list(iter_graphemes("".join(simple)))) == len(simple)

@@ -1,0 +1,216 @@
+"""Where lines end: what the reference's defects (P4 10) become, one by one."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import pytest
+
+from mentra_trio.text import G1, NEX, BreakMode, Style, byte_size, fits, measure, wrap
+from mentra_trio.text import compatible as reference
+
+WORD, STRICT = Style(), Style(mode=BreakMode.STRICT_WORD)
+CHARACTER, CUT = Style(mode=BreakMode.CHARACTER), Style(mode=BreakMode.CHARACTER_NO_HYPHEN)
+EVERY_MODE = pytest.mark.parametrize("style", [WORD, STRICT, CHARACTER, CUT], ids=lambda style: style.mode.value)
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+
+
+def lines(text: str, width: float, style: Style = WORD) -> list[str]:
+    return wrap(text, G1, style, width=width, max_lines=math.inf, max_bytes=math.inf).texts
+
+
+def as_reference(text: str, width: float, mode: str) -> list[str]:
+    options = attrs.evolve(reference.WrapOptions.of(G1).unlimited(), max_width=width, break_mode=mode)
+    return reference.wrap(text, G1, options).texts
+
+
+def test_lines_end_between_words() -> None:
+    assert lines("Turn left at the fountain.", 90) == ["Turn left", "at the", "fountain."]
+
+
+def test_a_word_that_is_wider_than_a_line_is_cut_with_a_hyphen() -> None:
+    assert lines("So antidisestablishmentarianism", 120) == ["So", "antidisestab-", "lishmentaria-", "nism"]
+    assert lines("antidisestablishmentarianism", 120, STRICT) == ["antidisestabli", "shmentariani", "sm"]
+
+
+def test_character_modes_fill_lines() -> None:
+    assert lines("at the fountain at last", 120, CHARACTER) == ["at the fount-", "ain at last"]
+    assert lines("at the fountain at last", 120, CUT) == ["at the fount", "ain at last"]
+
+
+@EVERY_MODE
+def test_an_empty_text_is_one_empty_line(style: Style) -> None:
+    assert lines("", 100, style) == [""]
+    assert lines("  \t ", 100, style) == [""]
+
+
+@EVERY_MODE
+def test_line_breaks_of_the_text_are_kept_whatever_their_kind(style: Style) -> None:
+    assert lines("a\r\nb\rc\u2028d\n\ne", 100, style) == ["a", "b", "c", "d", "", "e"]
+
+
+def test_other_spaces_than_those_at_the_ends_of_lines_stay() -> None:
+    assert lines("a  b   c  d", 40) == ["a  b", "c  d"]
+
+
+@EVERY_MODE
+def test_emoji_flags_and_accents_are_never_torn_apart(style: Style) -> None:
+    assert lines(FAMILY * 3, 50, style) == [FAMILY] * 3
+    assert lines("\U0001f1eb\U0001f1f7\U0001f1e9\U0001f1ea", 40, style) == [
+        "\U0001f1eb\U0001f1f7",
+        "\U0001f1e9\U0001f1ea",
+    ]
+    assert lines("e\u0301" * 4, 20, STRICT) == ["e\u0301" * 2] * 2
+
+
+@EVERY_MODE
+def test_a_grapheme_that_is_wider_than_a_line_stands_alone_and_is_told(style: Style) -> None:
+    wrapped = wrap(f"ab {FAMILY} cd", G1, style, width=40, max_lines=9)
+    assert [(line.text, line.is_oversized) for line in wrapped.lines] == [("ab", False), (FAMILY, True), ("cd", False)]
+
+
+@EVERY_MODE
+def test_a_display_without_width_ends(style: Style) -> None:
+    assert lines("abc d", 0, style) == ["a", "b", "c", "d"]
+    assert lines("abc", -5, style) == ["a", "b", "c"]
+
+
+def test_marks_and_joiners_take_no_room_and_are_kept() -> None:
+    assert measure("e\u0301\u200b\u200d\ufeff\u2060x", G1) == measure("ex", G1)
+    assert lines("\ufeffe\u0301\u200b", 100) == ["\ufeffe\u0301\u200b"]
+
+
+def test_a_korean_block_of_letters_is_as_wide_as_the_block() -> None:
+    assert measure("\u1112\u1161\u11ab", G1) == measure("\ud55c", G1) == 24
+
+
+def test_digits_that_are_enclosed_by_a_format_character_stay_visible() -> None:
+    assert measure("\u0600", G1) == 16
+
+
+@EVERY_MODE
+def test_no_line_starts_with_closing_or_ends_with_opening_punctuation(style: Style) -> None:
+    text = (
+        "\u660e\u65e5\u306e\u671d\u3001\u99c5\u524d\u306e\u300c\u30d1\u30f3\u5c4b\u300d\u3067\u5f85\u3063\u3066\u3002"
+    )
+    for width in range(36, 200, 2):
+        found = lines(text, width, style)
+        assert not any(line[0] in "\u3001\u3002\u300d\u3063" or line[-1] == "\u300c" for line in found), found
+
+
+@EVERY_MODE
+def test_punctuation_that_has_no_other_place_is_cut_all_the_same(style: Style) -> None:
+    assert lines("\u3002" * 5, 40, style) == ["\u3002\u3002", "\u3002\u3002", "\u3002"]
+
+
+def test_a_space_before_punctuation_is_no_place_for_a_break() -> None:
+    assert lines("Vraiment oui !", measure("Vraiment oui", G1)) == ["Vraiment", "oui !"]
+
+
+def test_there_is_no_space_between_cjk_characters_that_had_none() -> None:
+    text = "\u4f60\u597d\u4e16\u754c ok \u4f60\u597d"
+    assert " ".join(as_reference(text, 80, "word")) != " ".join(lines(text, 80))
+    assert lines(text, 80) == ["\u4f60\u597d\u4e16\u754c", "ok \u4f60\u597d"]
+
+
+def test_an_astral_cjk_character_gets_no_hyphen() -> None:
+    text = "\U00020000" * 5
+    assert lines(text, 50, CHARACTER) == ["\U00020000" * 2, "\U00020000" * 2, "\U00020000"]
+
+
+@pytest.mark.parametrize("style", [WORD, CHARACTER])
+def test_a_hyphen_stands_only_inside_a_word(style: Style) -> None:
+    for text in ("well-known-fact-checking", "one/two|three\\four", "1\u20132\u20143 \u2014 4", "caf\u00e9 (au lait)"):
+        for width in range(30, 120, 2):
+            for line in wrap(text, G1, style, width=width, max_lines=math.inf, max_bytes=math.inf).lines:
+                assert line.width <= width
+                if line.is_hyphenated:
+                    assert text[line.end - 1].isalnum()
+                    assert text[line.end].isalnum()
+
+
+def test_words_end_at_their_own_hyphens_but_numbers_do_not() -> None:
+    assert lines("a well-known fact", measure("a well-know", G1)) == ["a well-", "known fact"]
+    assert lines("on 2020-01-02 or so", measure("on 2020-01-0", G1)) == ["on", "2020-01-02", "or so"]
+
+
+def test_few_letters_before_a_hyphen_are_not_enough() -> None:
+    assert lines("an ocean", measure("an oc-", G1), CHARACTER) == ["an", "ocean"]
+    assert lines("an ocean", measure("an oc-", G1), attrs.evolve(CHARACTER, min_before_hyphen=2)) == ["an oc-", "ean"]
+
+
+def test_no_line_is_a_hyphen_alone() -> None:
+    assert lines("aaa", 5, Style(mode=BreakMode.CHARACTER, min_before_hyphen=0)) == ["a", "a", "a"]
+
+
+def test_a_hyphen_of_several_characters_is_measured_whole() -> None:
+    style = Style(mode=BreakMode.CHARACTER, hyphen="~~~")
+    wrapped = wrap("abcdefghij", G1, style, width=90)
+    assert [line.text for line in wrapped.lines] == ["abcd~~~", "efghij"]
+    assert wrapped.lines[0].width == measure("abcd~~~", G1)
+
+
+def test_a_hyphen_of_the_text_is_not_told_as_ours() -> None:
+    wrapped = wrap("half- done", G1, width=60)
+    assert [(line.text, line.is_hyphenated) for line in wrapped.lines] == [("half-", False), ("done", False)]
+
+
+def test_a_soft_hyphen_says_where_a_word_may_be_cut() -> None:
+    assert lines("das \u00dcber\u00adgangs\u00adgeld", 130) == ["das \u00dcber\u00ad-", "gangs\u00adgeld"]
+
+
+@pytest.mark.parametrize("style", [CHARACTER, CUT])
+def test_words_that_run_from_right_to_left_stay_whole(style: Style) -> None:
+    assert lines("\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd", 100, style) == [
+        "\u05e9\u05dc\u05d5\u05dd",
+        "\u05e2\u05d5\u05dc\u05dd",
+    ]
+    assert lines("\u05e9\u05dc\u05d5\u05dd\u05e2\u05d5\u05dc", 100, style) == [
+        "\u05e9\u05dc\u05d5\u05dd\u05e2\u05d5",
+        "\u05dc",
+    ]
+
+
+def test_spaces_that_do_not_break_do_not_break() -> None:
+    assert lines("about 10\u00a0km away", measure("about 10\u00a0k", G1)) == ["about", "10\u00a0km", "away"]
+    assert lines("ab\u200bcd", 30) == ["ab\u200b", "cd"]
+
+
+def test_spaces_at_the_ends_of_lines_stay_when_nothing_is_trimmed() -> None:
+    style = Style(trim=False)
+    assert lines("  ab    cd  ", 40, style) == ["  ab ", "   cd", "  "]
+    assert "".join(lines("  ab    cd  ", 40, style)) == "  ab    cd  "
+
+
+def test_line_breaks_that_are_not_kept_are_spaces() -> None:
+    assert lines("a\nb\r\nc", 100, Style(keep_newlines=False)) == ["a b  c"]
+
+
+def test_lines_that_are_not_shown_are_told() -> None:
+    wrapped = wrap("one\ntwo\nthree", G1, max_lines=2)
+    assert (wrapped.texts, wrapped.cut, wrapped.is_truncated) == (["one", "two"], "\nthree", True)
+    assert not wrap("one\n\n  ", G1, max_lines=1).is_truncated
+    assert not wrap("one", G1).is_truncated
+
+
+def test_bytes_are_counted_as_they_are_sent() -> None:
+    assert wrap("abc\nde", G1, max_bytes=6).text == "abc\nde"
+    assert wrap("abc\nde", G1, max_bytes=5).text == "abc"
+    assert wrap("abc", G1, max_bytes=2).lines == ()
+    assert wrap("\u660e" * 200, NEX).bytes <= NEX.max_bytes
+    assert byte_size("\ud83d") == 3
+
+
+def test_a_line_knows_its_place() -> None:
+    text = "The ferry leaves.\nBring a coat."
+    wrapped = wrap(text, G1, width=90)
+    assert [text[line.start : line.end] for line in wrapped.lines] == wrapped.texts
+    assert [line.is_paragraph_start for line in wrapped.lines] == [True, False, True, False]
+    assert wrapped.width == max(measure(line, G1) for line in wrapped.texts)
+
+
+def test_a_text_fits_into_what_it_measures() -> None:
+    assert fits("Hello", G1, width=40)
+    assert not fits("Hello", G1, width=39)
+    assert fits("Hello", G1)
