@@ -164,6 +164,7 @@ class _Face:
                 nursery.cancel_scope.cancel(reason="the stream has ended")
         finally:
             session.relays.left(ear)
+            self._cloud.notify()
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect

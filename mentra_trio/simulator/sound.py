@@ -61,6 +61,14 @@ class Ear(Protocol):
         ...
 
 
+class Teller(Protocol):
+    """An app's socket, as far as it is told things."""
+
+    def send(self, message: JsonObject, /) -> None:
+        """Send a message."""
+        ...
+
+
 @attrs.define(eq=False)
 class _Relay:
     stream_id: str
@@ -82,7 +90,7 @@ class Relays:
     _session: UserSession = attrs.field(repr=False)
     _relays: dict[str, _Relay] = attrs.field(factory=dict[str, _Relay], init=False)
 
-    def start(self, connection: AppConnection, fields: JsonObject) -> None:
+    def start(self, connection: Teller, fields: JsonObject) -> None:
         """Take `audio_stream_start`."""
         stream_id, package_name = str(fields.get("streamId")), str(fields.get("packageName"))
         now = self._session.cloud.timestamp()
@@ -148,6 +156,11 @@ class Relays:
             relay.ear = ear
             self._wait(relay, ABANDONED, self._drop)
         return relay.content_type
+
+    def is_claimed(self, stream_id: str) -> bool:
+        """Whether the phone fetches a stream at the moment."""
+        relay = self._relays.get(stream_id)
+        return relay is not None and relay.ear is not None
 
     def left(self, ear: Ear) -> None:
         """Take note that the phone does not listen any more."""

@@ -9,6 +9,7 @@ import trio.lowlevel
 
 from mentra_trio import (
     AudioChunk,
+    AudioFormat,
     ButtonPress,
     Capabilities,
     CloudRefusedError,
@@ -25,6 +26,7 @@ from mentra_trio import (
     MiniAppServer,
     PermissionDeniedError,
     PhotoError,
+    Playback,
     PressType,
     RawEvent,
     RawMessage,
@@ -39,8 +41,10 @@ from mentra_trio import (
     StopReason,
     SystemSettings,
     Transcript,
+    VoiceSettings,
     __version__,
 )
+from mentra_trio.managers.speaker import SpeakerStream
 from mentra_trio.models import FovPosition, Photo, PhotoForwarded, PhotoSize
 
 version: str = __version__
@@ -197,3 +201,15 @@ async def serving() -> None:
     async with app.running():
         await trio.lowlevel.checkpoint()
     assert_type(app.run(), None)
+
+
+async def sound(session: MentraSession) -> None:
+    assert_type(await session.speaker.play("https://cdn.example.com/ding.mp3", volume=0.5), Playback)
+    assert_type(await session.speaker.speak("Hi", voice_settings=VoiceSettings(speed=1)), Playback)
+    async with session.speaker.open_stream(format=AudioFormat.PCM16, channels=2) as stream:
+        assert_type(stream, SpeakerStream)
+        await stream.write(b"")
+        await stream.end()
+        assert_type(await stream.finish(), Playback)
+    await session.speaker.stop()
+    session.speaker.open_stream(format="pcm16")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
