@@ -610,6 +610,38 @@ async def test_a_new_stream_that_cannot_be_opened_fails_the_write_and_the_next_o
         assert await heard(stream.socket, stream_id) == b"three"
 
 
+async def test_a_stream_that_is_opened_anew_all_day_leaves_nothing_waiting(autojump_clock: MockClock) -> None:
+    """Phones need not answer for the older ones (P3 4.4)."""
+    async with opened(config=SessionConfig(pending_capacity=3)) as stream, trio.open_nursery() as nursery:
+        for _ in range(10):
+            await trio.sleep(120)
+            nursery.start_soon(stream.sound.write, b"one")
+            await stream.socket.expect("audio_stream_end")
+            stream_id, _ = await make_relay(stream.socket)
+            assert await heard(stream.socket, stream_id) == b"one"
+
+
+async def test_a_new_stream_whose_opening_is_cancelled_is_not_played(autojump_clock: MockClock) -> None:
+    async with opened() as stream, trio.open_nursery() as nursery:
+        await trio.sleep(60)
+        giving_up = trio.CancelScope()
+
+        async def write() -> None:
+            with giving_up:
+                await stream.sound.write(b"one")
+
+        nursery.start_soon(write)
+        await stream.socket.expect("audio_stream_end")
+        start = await stream.socket.expect("audio_stream_start")
+        giving_up.cancel()
+        await stream.socket.expect("audio_stream_end")
+        stream_id = start["streamId"]
+        await stream.socket.send("audio_stream_ready", streamId=stream_id, streamUrl=relay_url(stream_id))
+        await wait_all_tasks_blocked()
+
+        assert stream.socket.unread() == []
+
+
 # --- PCM
 
 

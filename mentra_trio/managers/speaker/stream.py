@@ -64,6 +64,8 @@ class _Relay:
     """The phone's word that it has ended."""
     error: MentraError | None = attrs.field(init=False, default=None)
     """Why it failed, or nobody can tell any more."""
+    waiting: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
+    """Around whoever waits for the phone's word."""
     _begun: trio.Event = attrs.field(init=False, factory=trio.Event)
     over: trio.Event = attrs.field(init=False, factory=trio.Event)
     """Set with an answer or an error."""
@@ -151,7 +153,6 @@ class SpeakerStream:
             RequestTimedOutError: a new stream was needed, and the cloud did not make it.
             SessionClosedError, LinkDownError: as everywhere.
         """
-        data = bytes(data)
         data = bytes(data)
         await trio.lowlevel.checkpoint()
         self._check()
@@ -275,9 +276,12 @@ class SpeakerStream:
             relay.begin()
             self._on_begun(self)
 
+        if not relay.is_asked_for:
+            return  # noqa: ASYNC910 - it was given up before the phone could be told
         try:
-            answer = await self._link.call(play, on_written=begin)
-            relay.finish(answer)
+            with relay.waiting:
+                answer = await self._link.call(play, on_written=begin)
+                relay.finish(answer)
         except MentraError as error:
             relay.finish(error=error)
 
@@ -307,6 +311,8 @@ class SpeakerStream:
         relay = self._relay
         if relay is None or relay.is_stale(self._link.base_url):
             self._end_relay()
+            if relay is not None:
+                relay.waiting.cancel(reason="another stream takes its place")  # phones need not answer
             relay = await self._open_relay()
         if relay.fed_at is None:
             await trio.sleep_until(relay.begun_at + _CLAIM)
