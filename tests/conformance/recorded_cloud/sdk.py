@@ -236,7 +236,8 @@ class _App:
 async def _read(session: MentraSession, name: str, scope: trio.CancelScope) -> None:
     with scope:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_drain, session.raw.stream(name))
+            if name != "audio_chunk":  # which is no stream of events
+                nursery.start_soon(_drain, session.raw.stream(name))
             if name in _TYPED:
                 nursery.start_soon(_drain, _TYPED[name](session))
 
