@@ -59,8 +59,9 @@ if CASES:  # an absent folder gives no cases, not even a skipped one
                 _check_webhook(_unmasked(step["message"]))
             elif way == ("app", "cloud", "text"):
                 _check_outbound(_unmasked(step["message"]))
-        if case.file not in DIFFERENCES.unplayed:
-            assert replay(steps_of(case), WORLD, DIFFERENCES) == []
+        steps = steps_of(case)
+        if DIFFERENCES.can_play(steps):
+            assert replay(steps, WORLD, DIFFERENCES) == []
 
     @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.id}-sdk") for case in CASES])
     def test_cloud_side(case: Case, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,14 +10,15 @@ A row describes steps by patterns, in the language of `rows` (see there), never 
     ignore              inputs are not played, outputs are not compared
     remove              fields (dotted paths) that are not compared
 
-The table `unplayed` names the files that are not replayed against the engine, with the reason.
+An `unplayed` row has a section, a reason and the pattern of a step. A recording with such a step is not replayed
+against the engine, because the engine cannot be told, or does not do, what that step is part of.
 """
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -46,11 +47,7 @@ class Difference:
     remove: list[str] = attrs.field(factory=list[str])
 
     def __attrs_post_init__(self) -> None:
-        for pattern in (self.step, self.after or {}, self.unless or {}):
-            if unknown := set(pattern) - set(attrs.fields_dict(Step)):
-                raise RowError(f"{self.reason!r}: steps have no {sorted(unknown)}")
-        if not self.section.strip() or not self.reason.strip():
-            raise RowError("every row needs a section and a reason")
+        _check_row(self.section, self.reason, self.step, self.after or {}, self.unless or {})
         if self.ignore is bool(self.remove):
             raise RowError(f"{self.reason!r}: a row either ignores steps or removes fields")
 
@@ -73,20 +70,39 @@ class Difference:
         return message
 
 
+@attrs.frozen(kw_only=True)
+class Unplayed:
+    """Why a recording with a certain step is not replayed."""
+
+    section: str
+    reason: str
+    step: Json
+
+    def __attrs_post_init__(self) -> None:
+        _check_row(self.section, self.reason, self.step)
+
+    def covers(self, recorded: Sequence[Step]) -> bool:
+        """Tell whether a recording has such a step."""
+        return any(_fits(self.step, step, {}) for step in recorded)
+
+
 @attrs.frozen
 class Differences:
     """All rows."""
 
     rows: tuple[Difference, ...]
-    unplayed: dict[str, str]
-    """Files that are not replayed against the engine, and why."""
+    unplayed: tuple[Unplayed, ...] = ()
 
     @classmethod
     def load(cls) -> Differences:
         """Read the file."""
         content = tomllib.loads(DIFFERENCES.read_text(encoding="utf-8"))
         rows = tuple(Difference(**table) for table in content["row"])
-        return cls(rows, cast("dict[str, str]", content["unplayed"]))
+        return cls(rows, tuple(Unplayed(**table) for table in content["unplayed"]))
+
+    def can_play(self, recorded: Sequence[Step]) -> bool:
+        """Tell whether the engine can be told all of a recording."""
+        return not any(row.covers(recorded) for row in self.unplayed)
 
     def apply(self, steps: Sequence[Step], recorded: Sequence[Step]) -> list[Step]:
         """Leave out what is ignored, recorded or ours, and the fields that are not compared."""
@@ -100,6 +116,14 @@ class Differences:
                 message = row.edited(message)
             kept.append(attrs.evolve(step, message=message))
         return kept
+
+
+def _check_row(section: str, reason: str, *patterns: Json) -> None:
+    for pattern in patterns:
+        if unknown := set(pattern) - set(attrs.fields_dict(Step)):
+            raise RowError(f"{reason!r}: steps have no {sorted(unknown)}")
+    if not section.strip() or not reason.strip():
+        raise RowError("every row needs a section and a reason")
 
 
 def _fits(pattern: Json, step: Step, variables: Variables) -> bool:

@@ -65,6 +65,8 @@ class Masks:
         return next((text for text in differences if text), None)
 
     def _is_masked(self, mask: object, actual: object) -> bool:
+        if mask == actual:
+            return True  # what an app sent was masked too, and came back as it was
         match mask:
             case "<timestamp>":
                 return isinstance(actual, str) and _TIMESTAMP.fullmatch(actual) is not None
