@@ -18,7 +18,7 @@ from cattrs import Converter, IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from mentra_trio.models.device import CameraCapabilities, Capabilities, DeviceState, MicrophoneCapabilities
-from mentra_trio.models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+from mentra_trio.models.layouts import BitmapView, ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
 from mentra_trio.models.settings import SystemSettings
 
 from .inbound import ReconnectDeferred
@@ -47,6 +47,7 @@ _LAYOUTS: dict[str, type[Layout]] = {
     "text_wall": TextWall,
     "double_text_wall": DoubleTextWall,
     "reference_card": ReferenceCard,
+    "bitmap_view": BitmapView,
     "clear_view": ClearView,
 }
 _LAYOUT_NAMES = {cls: name for name, cls in _LAYOUTS.items()}

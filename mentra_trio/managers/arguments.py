@@ -15,6 +15,7 @@ SHORTEST = 0.001
 """Seconds; the wire has whole milliseconds, of which 0 means something else (P3 1.2)."""
 LONGEST = 365 * 86_400.0
 """Seconds; a number beyond a year is a mistake."""
+_MOST_SPELLED = 10**20
 
 
 def checked_text(name: str, value: object) -> str:
@@ -42,9 +43,14 @@ def checked_seconds(name: str, value: object, *, least: float = SHORTEST, hint: 
         msg = f"{name} is {value!r}; pass seconds as a number such as 3 or 0.5{hint and f', or {hint}'}"
         raise TypeError(msg)
     if not least <= value <= LONGEST:
-        msg = f"{name} must be {least:g} to {LONGEST:g} seconds{hint and f', or {hint}'}"
+        msg = f"{name} is {_excerpt(value)}; pass {least:g} s to a year in seconds{hint and f', or {hint}'}"
         raise ValueError(msg)
     return value
+
+
+def _excerpt(number: float) -> str:
+    # Python refuses to spell whole numbers of thousands of digits.
+    return "a number of many digits" if isinstance(number, int) and abs(number) > _MOST_SPELLED else repr(number)
 
 
 def checked_count(name: str, value: object) -> int:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+import base64
+import binascii
+import itertools
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
 from mentra_trio._link import Link
 from mentra_trio._wire.outbound import DisplayEvent
-from mentra_trio.models.layouts import ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+from mentra_trio.errors import DeviceUnavailableError
+from mentra_trio.models.layouts import BitmapView, ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+from mentra_trio.text.bitmap import fit_bitmap
+
+from .arguments import check_hardware, checked_count, checked_seconds, checked_text, joined_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _LANE = "display"
-_SHORTEST = 0.001
-_LONGEST = 365 * 86_400.0
-"""Seconds of a duration; a number beyond a year is a mistake."""
-_MOST_SPELLED = 10**20
+_MOST_CHARACTERS = 1_000_000
+"""Of a bitmap in base64, as in the reference (P3 2.2)."""
+_SLOWEST_GLASSES = 1.65
+"""Seconds that a bitmap takes to reach Even Realities G1 (P3 2.3)."""
+_PACE = 0.35
+"""Seconds between two displays below which frames would be left out."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -48,22 +59,24 @@ class DisplayManager:
             text: what to show; an empty text is an empty display.
             duration: seconds after which it disappears; `None` leaves it until something replaces it.
         """
-        await self._show(TextWall(text=_text("text", text)), duration)
+        await self._show(TextWall(text=checked_text("text", text)), duration)
 
     async def show_text(self, text: str | Sequence[str], *, duration: float | None = None) -> None:
         """Show text, or lines of text, as `show_text_wall` does."""
-        await self.show_text_wall(_joined(text), duration=duration)
+        await self.show_text_wall(joined_lines(text), duration=duration)
 
     async def show_double_text_wall(self, left: str, right: str, *, duration: float | None = None) -> None:
         """Show two columns of text.
 
         The wire calls them the top and the bottom text; glasses draw them side by side (P3 1.2).
         """
-        await self._show(DoubleTextWall(top_text=_text("left", left), bottom_text=_text("right", right)), duration)
+        await self._show(
+            DoubleTextWall(top_text=checked_text("left", left), bottom_text=checked_text("right", right)), duration
+        )
 
     async def show_reference_card(self, title: str, text: str, *, duration: float | None = None) -> None:
         """Show a line of title and a text below."""
-        await self._show(ReferenceCard(title=_text("title", title), text=_text("text", text)), duration)
+        await self._show(ReferenceCard(title=checked_text("title", title), text=checked_text("text", text)), duration)
 
     async def show_dashboard_card(self, left: str, right: str, *, duration: float | None = None) -> None:
         """Show two short texts side by side.
@@ -71,46 +84,98 @@ class DisplayManager:
         The wire's own dashboard card is drawn by no phone and would land on the main display all the same, so this is
         sent as a double text wall (P3 1.5).
         """
-        await self._show(DoubleTextWall(top_text=_text("left", left), bottom_text=_text("right", right)), duration)
+        await self._show(
+            DoubleTextWall(top_text=checked_text("left", left), bottom_text=checked_text("right", right)), duration
+        )
+
+    async def show_bitmap(
+        self, data: bytes | str, *, left: int | None = None, top: int | None = None, duration: float | None = None
+    ) -> None:
+        """Show a picture that is a BMP file, black and white: white is what is drawn.
+
+        It has to be 576 x 135 pixels, or smaller: then it is put on a dark canvas of that size. Colours are drawn where
+        they are bright. It takes 1.65 s to reach the slowest glasses (P3 2.3).
+
+        Args:
+            data: the file, or its base64.
+            left: pixels from the left; unless given 50, or as much as there is room for. `top` is 35 in the same way.
+            top: pixels from the top.
+            duration: as for text.
+
+        Raises:
+            ValueError: it is no BMP file, or a compressed one, or too large. Nothing is shown then.
+            DeviceUnavailableError: the glasses are known to have no display, or to show no pictures.
+        """
+        self._check_bitmaps()
+        await self._show(_bitmap(data, left=left, top=top), duration)
+
+    async def show_animation(
+        self, frames: Iterable[bytes | str], *, interval: float = _SLOWEST_GLASSES, repeat: int | None = 1
+    ) -> None:
+        """Show pictures one after another, and return when the last one has had its time. It stays on the display.
+
+        All are looked at before the first is shown. To stop earlier, cancel it, as everything in Trio::
+
+            with trio.move_on_after(10):
+                await session.display.show_animation(frames, repeat=None)
+
+        What is shown meanwhile by other calls stays until the next frame. While the link is down only the newest frame
+        waits; the clock of the animation goes on.
+
+        Args:
+            frames: pictures as for `show_bitmap`.
+            interval: seconds from one to the next. Even Realities G1 cannot follow below 1.65; below 0.35 the cloud
+                would show old frames last.
+            repeat: how often the whole is shown; `None` goes on for ever.
+
+        Raises:
+            ValueError, DeviceUnavailableError: as `show_bitmap`; or there are no frames, or the interval is too short.
+        """
+        seconds = checked_seconds("interval", interval, least=_PACE)
+        rounds = itertools.repeat(None) if repeat is None else range(checked_count("repeat", repeat))
+        self._check_bitmaps()
+        layouts = [_bitmap(frame) for frame in frames]
+        if not layouts:
+            msg = "an animation needs at least one frame"
+            raise ValueError(msg)
+        due = trio.current_time()
+        for _ in rounds:
+            for layout in layouts:
+                await self._show(layout, None)
+                due += seconds
+                await trio.sleep_until(due)
 
     async def clear(self) -> None:
         """Empty the display."""
         await self._show(ClearView(), None)
 
     async def _show(self, layout: Layout, duration: float | None) -> None:
-        _check_number("duration", duration)
-        # The wire has whole milliseconds, of which 0 means for ever (P3 1.2).
-        if duration is not None and not _SHORTEST <= duration <= _LONGEST:
-            msg = f"duration is {_excerpt(duration)}; pass 0.001 s to a year in seconds, or None to leave it on"
-            raise ValueError(msg)
+        if duration is not None:
+            checked_seconds("duration", duration, hint="None to leave it on")
         await trio.lowlevel.checkpoint()
         self._link.post(_LANE, DisplayEvent(layout=layout, view="main", duration=duration), lifetime=duration)
 
+    def _check_bitmaps(self) -> None:
+        check_hardware(self._link, lambda capabilities: capabilities.has_display, "display")
+        capabilities = self._link.state.capabilities.value
+        display = None if capabilities is None else capabilities.display
+        if capabilities is not None and display is not None and display.can_display_bitmap is False:
+            msg = f"{capabilities.model_name or 'the glasses'} show no bitmaps"
+            raise DeviceUnavailableError(msg)
 
-def _joined(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    # A mapping or a set can be iterated over too, but would show something that nobody meant.
-    if not isinstance(value, Sequence):
-        msg = f"text is {type(value).__name__}, not text or a list of lines; write str(...) around it"
+
+def _bitmap(data: object, *, left: int | None = None, top: int | None = None) -> BitmapView:
+    if isinstance(data, str):
+        if len(data) > _MOST_CHARACTERS:
+            msg = f"a bitmap of {len(data)} characters is too large; {_MOST_CHARACTERS} are the most"
+            raise ValueError(msg)
+        try:
+            data = base64.b64decode("".join(data.split()), validate=True)
+        except (binascii.Error, ValueError):
+            msg = "data is text that is no base64 (hex is not understood); pass the bytes of the file"
+            raise ValueError(msg) from None
+    if not isinstance(data, bytes | bytearray | memoryview):
+        msg = f"data is {type(data).__name__}, not the bytes of a BMP file or their base64"
         raise TypeError(msg)
-    return "\n".join(_text("each line", line) for line in cast("Sequence[object]", value))
-
-
-def _excerpt(number: object) -> str:
-    # Python refuses to spell whole numbers of thousands of digits.
-    is_long = isinstance(number, int) and abs(number) > _MOST_SPELLED
-    return "a number of many digits" if is_long else repr(number)
-
-
-def _check_number(name: str, value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        msg = f"{name} is {value!r}; pass seconds as a number such as 3 or 0.5, or None"
-        raise TypeError(msg)
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        msg = f"{name} is {type(value).__name__}, not text; write str(...) around it"
-        raise TypeError(msg)
-    return value
+    ready = fit_bitmap(bytes(data), left=left, top=top)
+    return BitmapView(data=base64.b64encode(ready).decode("ascii"))

@@ -32,6 +32,7 @@ from .device import TouchEvent as TouchEvent
 from .device import VideoCapabilities as VideoCapabilities
 from .device import Wifi as Wifi
 from .glasses import KNOWN_GLASSES as KNOWN_GLASSES
+from .layouts import BitmapView as BitmapView
 from .layouts import ClearView as ClearView
 from .layouts import DoubleTextWall as DoubleTextWall
 from .layouts import Layout as Layout

@@ -31,9 +31,17 @@ class ReferenceCard:
 
 
 @attrs.frozen(kw_only=True)
+class BitmapView:
+    """A picture."""
+
+    data: str = attrs.field(repr=False)
+    """A BMP file in base64."""
+
+
+@attrs.frozen(kw_only=True)
 class ClearView:
     """An empty display."""
 
 
-Layout = TextWall | DoubleTextWall | ReferenceCard | ClearView
+Layout = TextWall | DoubleTextWall | ReferenceCard | BitmapView | ClearView
 """Everything that `session.display` sends."""

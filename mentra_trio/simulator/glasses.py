@@ -11,7 +11,7 @@ import trio
 from .cells import cells, wrap
 from .hardware import SIMULATED_GLASSES, capabilities
 from .lights import LightSignal
-from .messages import SYSTEM_PACKAGE
+from .messages import SYSTEM_PACKAGE, bitmap_of
 from .photos import Camera
 from .waiting import EXPECT_SECONDS, WAIT_SECONDS, ExpectationError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mentra_trio._wire.codec import JsonObject
+    from mentra_trio.text.bitmap import Bitmap  # noqa: TC004 - nobody evaluates it
 
 _COLUMNS = 48
 """Cells in a line: 576 pixels at the 12 of an average glyph (P3 1.3). Hangul takes two; so do other wide characters
@@ -41,6 +42,8 @@ class Screen:
     lines: tuple[str, ...] = ()
     """The text, line by line, as it fits. Empty when the display is."""
 
+    bitmap: Bitmap | None = None
+    """The picture, where it is one; a line then tells its size, and how many pixels are drawn."""
     columns: tuple[str, ...] = ()
     """The text of each column, its lines joined by one space; empty where there are no columns."""
 
@@ -186,6 +189,7 @@ class Glasses:
                     package_name=_text(message, "packageName"),
                     layout=_text(members, "layoutType"),
                     lines=lines,
+                    bitmap=bitmap_of(members),
                     columns=tuple(_joined(column) for column in self._columns_of(members)),
                 )
             )
@@ -223,6 +227,9 @@ class Glasses:
                 return (*title, *_fit(_text(layout, "text"), _COLUMNS, limit - 1))
             case "clear_view":
                 return ()
+            case "bitmap_view":
+                bitmap = bitmap_of(layout)
+                return None if bitmap is None else (_describe_bitmap(bitmap),)
             case _:
                 return None
 
@@ -235,6 +242,10 @@ def unmet(wanted: str, within: float, lines: Sequence[str]) -> str:
 def describe(lines: Sequence[str]) -> str:
     """Spell what glasses show, in one line."""
     return " / ".join(repr(line) for line in lines) if any(lines) else "nothing"
+
+
+def _describe_bitmap(bitmap: Bitmap) -> str:
+    return f"[bitmap {bitmap.width} x {bitmap.height}, {bitmap.ink} drawn]"
 
 
 def _joined(lines: Sequence[str]) -> str:

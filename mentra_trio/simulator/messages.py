@@ -7,12 +7,14 @@ it. Both are held against recordings of the real cloud.
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from mentra_trio._wire.codec import JsonObject, dumps
+from mentra_trio.text.bitmap import Bitmap, read_bmp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -184,7 +186,19 @@ def layout_fault(fields: JsonObject) -> str | None:
     if not isinstance(kind, str) or kind not in {*_LAYOUT_TEXTS, "bitmap_animation"}:
         return f"the layout type {kind!r} does not exist"
     missing = [name for name in _LAYOUT_TEXTS.get(kind, ()) if not isinstance(members.get(name), str)]
+    if not missing and kind == "bitmap_view" and bitmap_of(members) is None:
+        return "its data is no BMP file in base64"
     return f"{kind} needs text in {', '.join(missing)}" if missing else None
+
+
+def bitmap_of(layout: JsonObject) -> Bitmap | None:
+    """Read the picture of a layout as a phone does: strict base64 of a BMP file (P3 2.2); `None` where it is none."""
+    if layout.get("layoutType") != "bitmap_view":
+        return None
+    try:
+        return read_bmp(base64.b64decode(_text(layout, "data"), validate=True))
+    except ValueError:
+        return None
 
 
 # --- to an app

@@ -1,11 +1,16 @@
 """Every method's frame, and what is refused before it is sent (P3 1.2)."""
 
+import base64
 import math
 
 import pytest
+import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from mentra_trio import LinkState
+from mentra_trio.errors import DeviceUnavailableError, SessionClosedError
+from mentra_trio.models.session import StopKind, StopReason
+from mentra_trio.text.bitmap import Bitmap, read_bmp
 from tests.scripted_cloud import PACKAGE, SESSION, Connected, connected
 
 METHODS = {
@@ -151,3 +156,141 @@ async def test_a_duration_that_is_no_number_is_shown(autojump_clock: MockClock, 
         for method, arguments in METHODS.items():
             with pytest.raises(TypeError, match=f"duration is {duration!r}; pass seconds as a number"):
                 await call(link, method, *arguments, duration=duration)
+
+
+# Bitmaps
+
+
+def picture(width: int = 576, height: int = 135, row: int = 5) -> bytes:
+    """Make a BMP file that phones take."""
+    return Bitmap(width=width, height=height, rows=(row,) * height).to_bmp()
+
+
+async def shown_bitmap(link: Connected) -> bytes:
+    layout = await link.socket.shown()
+    assert layout["layoutType"] == "bitmap_view"
+    assert "\n" not in layout["data"]
+    return base64.b64decode(layout["data"], validate=True)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+async def test_a_ready_bitmap_is_sent_as_it_is(autojump_clock: MockClock, *, as_text: bool) -> None:
+    ready = picture()
+    async with connected(capabilities={"modelName": "Even Realities G1", "hasDisplay": True}) as link:
+        with assert_checkpoints():
+            await link.session.display.show_bitmap(base64.encodebytes(ready).decode() if as_text else ready, duration=2)
+        message = await link.socket.expect("display_event")
+
+    assert message["view"] == "main"
+    assert message["durationMs"] == 2000
+    assert message["layout"] == {"layoutType": "bitmap_view", "data": base64.b64encode(ready).decode()}
+
+
+async def test_a_smaller_bitmap_is_put_on_the_canvas(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await link.session.display.show_bitmap(picture(8, 2, 0xFF), left=1, top=2)
+        canvas = read_bmp(await shown_bitmap(link))
+
+    assert (canvas.width, canvas.height, canvas.ink) == (576, 135, 16)
+    assert canvas.is_drawn(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ("Qk0+AAAAAAAAAD4AAAAoAAAA", ValueError),
+        ("", ValueError),
+        ("424d36260000", ValueError),
+        ("no base64!", ValueError),
+        ("A" * 1_000_001, ValueError),
+        (picture(600, 1), ValueError),
+        (b"\x89PNG", ValueError),
+        (5, TypeError),
+        (None, TypeError),
+        ({"data": "x"}, TypeError),
+    ],
+)
+async def test_what_is_no_bitmap_is_refused(autojump_clock: MockClock, data: object, kind: type[Exception]) -> None:
+    async with connected() as link:
+        with pytest.raises(kind):
+            await call(link, "show_bitmap", data)
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread() == []
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "text"),
+    [
+        ({"modelName": "Mentra Live", "hasDisplay": False}, "Mentra Live have no display"),
+        (
+            {"modelName": "Vuzix Z100", "hasDisplay": True, "display": {"canDisplayBitmap": False}},
+            "Vuzix Z100 show no bitmaps",
+        ),
+    ],
+)
+async def test_glasses_that_show_no_bitmaps_are_an_error(
+    autojump_clock: MockClock, capabilities: dict[str, object], text: str
+) -> None:
+    async with connected(capabilities=capabilities) as link:
+        for method, argument in (("show_bitmap", picture()), ("show_animation", [picture()])):
+            with pytest.raises(DeviceUnavailableError, match=text):
+                await call(link, method, argument)
+
+
+async def test_frames_are_shown_in_time(autojump_clock: MockClock) -> None:
+    frames = [picture(row=number) for number in (1, 2)]
+    async with connected() as link:
+        begun = trio.current_time()
+        await link.session.display.show_animation(frames, interval=0.5, repeat=2)
+        ended = trio.current_time() - begun
+        times = [round(at - begun, 3) for at in link.socket.times_of("display_event")]
+        seen = [base64.b64decode(message["layout"]["data"]) for message in link.socket.unread()]
+
+    assert times == [0, 0.5, 1.0, 1.5]
+    assert seen == frames * 2
+    assert ended == 2.0
+
+
+async def test_an_animation_stops_with_its_scope(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        with trio.move_on_after(4):
+            await link.session.display.show_animation([picture()], repeat=None)
+        await trio.sleep(60)
+
+        assert len(link.socket.times_of("display_event")) == 3
+
+
+async def test_an_animation_ends_with_the_session(autojump_clock: MockClock) -> None:
+    async with connected() as link, trio.open_nursery() as nursery:
+
+        async def animate() -> None:
+            with pytest.raises(SessionClosedError):
+                await link.session.display.show_animation([picture()], repeat=None)
+
+        nursery.start_soon(animate)
+        await trio.sleep(2)
+        await link.socket.cut()
+        await wait_all_tasks_blocked()
+        link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
+
+
+@pytest.mark.parametrize(
+    ("frames", "options"),
+    [
+        ([], {}),
+        ([picture(), b"no picture"], {}),
+        ([picture()], {"interval": 0.3}),
+        ([picture()], {"interval": math.inf}),
+        ([picture()], {"repeat": 0}),
+    ],
+)
+async def test_an_odd_animation_shows_nothing(
+    autojump_clock: MockClock, frames: list[bytes], options: dict[str, object]
+) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError):  # noqa: PT011 - which argument is told is seen in the parameters
+            await call(link, "show_animation", frames, **options)
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread() == []

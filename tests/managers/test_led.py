@@ -235,5 +235,9 @@ async def test_a_full_queue_is_an_error(autojump_clock: MockClock) -> None:
     async with connected() as link:
         link.socket.line.block()
         with pytest.raises(LinkDownError):
-            for _ in range(10_000):
-                await link.session.led.off()
+            await switch_for_ever(link)
+
+
+async def switch_for_ever(link: Connected) -> None:
+    while True:
+        await link.session.led.off()

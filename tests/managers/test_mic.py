@@ -176,7 +176,7 @@ async def test_a_recording_makes_a_wav_file() -> None:
 @pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
 async def test_no_time_cannot_be_recorded(autojump_clock: MockClock, seconds: float) -> None:
     async with connected() as link:
-        with pytest.raises(ValueError, match="seconds must be"):
+        with pytest.raises(ValueError, match=r"seconds is .*; pass 0.001 s to a year"):
             await link.session.mic.record(seconds)
 
 
@@ -233,7 +233,7 @@ async def test_speech_without_a_pause_is_cut(autojump_clock: MockClock) -> None:
 @pytest.mark.parametrize("options", [{"pause": 0}, {"longest": -1}, {"before": -1}, {"threshold": 1}])
 async def test_odd_limits_are_refused(autojump_clock: MockClock, options: dict[str, float]) -> None:
     async with connected() as link:
-        with pytest.raises(ValueError, match="must be"):
+        with pytest.raises(ValueError, match=r"pass .* s to a year|must be"):
             await link.session.mic.record_utterance(**options)
 
 

@@ -29,6 +29,7 @@ TABLE = Table(
             "show_double_text_wall",
             "show_reference_card",
             "show_dashboard_card",
+            "show_bitmap",
             "clear",
         )
     }

@@ -7,6 +7,7 @@ from .clock import known_zone, told_zone
 from .commands import (
     checks_light,
     dashboard_changes,
+    fits_bitmap,
     light_waits_for_link,
     list_first,
     plain_session_id,
@@ -116,6 +117,7 @@ REWRITES: dict[str, Rewrite] = {
         counts,
         counts_streams,
         dashboard_changes,
+        fits_bitmap,
         deliver_to_all,
         deliver_transcript,
         deliver_translation,

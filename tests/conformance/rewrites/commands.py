@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from typing import TYPE_CHECKING, cast
 
+from mentra_trio.text.bitmap import BitmapError, fit_bitmap
 from tests.conformance.timeline import Item, field, is_ack
 
 from .common import new_error
@@ -152,3 +154,31 @@ def plain_session_id(items: list[Item], item: Item) -> None:
     if isinstance(composite, str) and isinstance(package, str):
         fields["sessionId"] = composite.removesuffix(f"-{package}")
     item.message = fields
+
+
+def fits_bitmap(items: list[Item], item: Item) -> None:
+    """A bitmap is a BMP file in base64, and is sent as glasses take it; anything else raises, and nothing is sent."""
+    said = argument_text(item.args[0])
+    sent = _sent(items, item, "display_event")
+    ready, kind = None, "TypeError"
+    try:
+        ready = None if said is None else fit_bitmap(base64.b64decode(said, validate=True))
+    except ValueError as error:
+        kind = "BitmapError" if isinstance(error, BitmapError) else "ValueError"
+    if ready is None:
+        if sent is not None and field(sent.message, "layout", "data") == item.args[0]:
+            items.remove(sent)
+        items.insert(items.index(item) + 1, new_error(item, kind))
+    elif sent is not None:
+        fields = copy.deepcopy(cast("Json", sent.message))
+        cast("Json", fields["layout"])["data"] = base64.b64encode(ready).decode()
+        sent.message = fields
+
+
+def argument_text(recorded: object) -> str | None:
+    """Give a recorded text, also one that was shortened."""
+    repeated = field(recorded, "$repeat")
+    if isinstance(repeated, list):
+        text, count = cast("tuple[str, int]", repeated)
+        return text * count
+    return recorded if isinstance(recorded, str) and recorded != "<undefined>" else None

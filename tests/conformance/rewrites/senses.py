@@ -52,9 +52,9 @@ def needs_listener(items: list[Item], item: Item) -> None:
         item.value = False
 
 
-GESTURES = ("single_tap", "double_tap", "triple_tap", "long_press", "forward_swipe", "backward_swipe") + (
-    "up_swipe",
-    "down_swipe",
+GESTURES = frozenset(
+    {"single_tap", "double_tap", "triple_tap", "long_press"}
+    | {"forward_swipe", "backward_swipe", "up_swipe", "down_swipe"}
 )
 
 
@@ -70,7 +70,8 @@ def refuses_gesture(items: list[Item], item: Item) -> None:
         return
     place = items.index(item) + 1
     for other in items[place:]:
-        if (other.dir == "app" and other.method == item.assign) or (other.dir == "event" and other.handler in item.handlers):
+        is_cleanup = other.dir == "app" and other.method == item.assign
+        if is_cleanup or (other.dir == "event" and other.handler in item.handlers):
             items.remove(other)
         elif _is_list(other):
             kept = sorted(_names(other) - {f"touch_event:{gesture}" for gesture in unknown})
@@ -109,7 +110,7 @@ def typed_touch(items: list[Item], item: Item) -> None:
 
 
 def typed_battery(items: list[Item], item: Item) -> None:
-    """A battery report has a level in per cent, a charge that is true or false, and seconds; what is not told is unknown."""
+    """A battery report has a level in per cent, a charge that is true or false, and seconds; the rest is unknown."""
     del items
     told = said_in(item.cause)
     level, charging, rest = (field(told, name) for name in ("level", "charging", "timeRemaining"))
