@@ -34,12 +34,19 @@ from .errors import StreamError as StreamError
 from .models import AudioChunk as AudioChunk
 from .models import AudioFormat as AudioFormat
 from .models import ButtonPress as ButtonPress
+from .models import CalendarEvent as CalendarEvent
 from .models import Capabilities as Capabilities
 from .models import DeviceState as DeviceState
+from .models import Dismissal as Dismissal
 from .models import HeadMove as HeadMove
 from .models import HeadPosition as HeadPosition
 from .models import LinkState as LinkState
+from .models import LocationAccuracy as LocationAccuracy
+from .models import LocationFix as LocationFix
+from .models import Notification as Notification
 from .models import Playback as Playback
+from .models import Permission as Permission
+from .models import Permissions as Permissions
 from .models import PressType as PressType
 from .models import RawEvent as RawEvent
 from .models import RawMessage as RawMessage
@@ -57,11 +64,13 @@ __all__ = [
     "AudioChunk",
     "AudioFormat",
     "ButtonPress",
+    "CalendarEvent",
     "Capabilities",
     "CloudRefusedError",
     "ConfigError",
     "DeviceState",
     "DeviceUnavailableError",
+    "Dismissal",
     "EventStream",
     "Gap",
     "HeadMove",
@@ -70,10 +79,15 @@ __all__ = [
     "LedError",
     "LinkDownError",
     "LinkState",
+    "LocationAccuracy",
+    "LocationFix",
     "MentraError",
     "MentraSession",
     "MiniAppServer",
+    "Notification",
+    "Permission",
     "PermissionDeniedError",
+    "Permissions",
     "PhotoError",
     "Playback",
     "PlaybackError",

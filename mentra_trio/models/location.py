@@ -9,7 +9,7 @@ import attrs
 
 
 class LocationAccuracy(enum.StrEnum):
-    """How exact a position has to be; better ones cost more battery. In this order, worst first (P2 8.2)."""
+    """How exact a position has to be; better ones cost more battery. In this order, worst first."""
 
     REDUCED = "reduced"
     """What the phone does anyway."""
@@ -29,7 +29,7 @@ class LocationAccuracy(enum.StrEnum):
 
     @property
     def max_age(self) -> float:
-        """Seconds that a known position may be old for the cloud to answer `locate` with it (P2 8.2)."""
+        """Seconds that a known position may be old for the cloud to answer `locate` with it."""
         return _MAX_AGES[self]
 
 

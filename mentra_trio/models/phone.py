@@ -24,7 +24,7 @@ class Priority(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Notification:
-    """A notification that appeared on the phone (P2 7.2). It is private: do not log it."""
+    """A notification that appeared on the phone. It is private: do not log it."""
 
     notification_id: str
     """The phone's name for it, by which a dismissal tells what has gone."""
@@ -48,10 +48,10 @@ class Notification:
 
 @attrs.frozen(kw_only=True)
 class Dismissal:
-    """A notification that has gone from the phone (P2 7.3). It is private: do not log it.
+    """A notification that has gone from the phone. It is private: do not log it.
 
-    The cloud tells no more than its id. The rest comes from the notification itself, where this session has seen it:
-    keep a stream of notifications open besides.
+    The cloud tells no more than its id (P2 7.3). The rest comes from the notification itself, where this session has
+    seen it: keep a stream of notifications open besides.
     """
 
     notification_id: str
@@ -76,10 +76,10 @@ class Dismissal:
 
 @attrs.frozen(kw_only=True)
 class CalendarEvent:
-    """An entry of the phone's calendar (P2 7.4). It is private: do not log it.
+    """An entry of the phone's calendar. It is private: do not log it.
 
-    One entry comes again and again: whenever the phone tells its calendar, changed or not. `event_id` and `start`
-    together name it; nothing ever tells that it was deleted.
+    One entry comes again and again (P2 7.5): whenever the phone tells its calendar, changed or not. `event_id` and
+    `start` together name it; nothing ever tells that it was deleted.
     """
 
     event_id: str
@@ -104,10 +104,10 @@ class CalendarEvent:
 
 @attrs.frozen(kw_only=True)
 class BatteryReport:
-    """How full a battery is (P2 6.2.4)."""
+    """How full a battery is."""
 
     level: int | None = None
-    """Per cent, 0 to 100; `None` when unknown."""
+    """Per cent, 0 to 100; `None` when unknown (P2 6.2.4)."""
     is_charging: bool | None = None
     """Whether it is being charged; `None` when unknown."""
     time_remaining: float | None = None

@@ -40,10 +40,10 @@ class Transcript:
 
 @attrs.frozen(kw_only=True)
 class Translation:
-    """One step of a translated utterance: what is settled of it so far, or the final text (P2 4.3).
+    """One step of a translated utterance: what is settled of it so far, or the final text.
 
     `text` is always the whole translation so far. Unlike a transcript's, an interim only grows: the cloud translates
-    what the recogniser is sure of.
+    what the recogniser is sure of (P2 4.3).
     """
 
     text: str

@@ -4,14 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mentra_trio._protocol.subscriptions import SYSTEM_SETTINGS, TranscriptRouter, wanted_list
+from mentra_trio._protocol.subscriptions import SYSTEM_SETTINGS, TranscriptRouter, claimed_name, wanted_list
 from mentra_trio._wire.streams import (
+    LocationSubscription,
     PlainSubscription,
     StreamName,
     Subscription,
     TranscriptionSubscription,
     parse_stream,
 )
+from mentra_trio.models import LocationAccuracy
 
 Wanted = list[Subscription]
 
@@ -24,7 +26,8 @@ def spoken(language: str, *hints: str) -> TranscriptionSubscription:
     return TranscriptionSubscription(language=language, hints=frozenset(hints))
 
 
-def named(text: str) -> StreamName:
+def named(text: object) -> StreamName:
+    assert isinstance(text, str)
     name = parse_stream(text)
     assert name is not None
     return name
@@ -155,7 +158,7 @@ def test_every_list_has_each_stream_once_with_all_hints(subscriptions: list[Subs
         if isinstance(subscription, TranscriptionSubscription):
             name = wanted[identities.index(f"transcription:{subscription.language}")]
             assert subscription.hints <= set(dict(named(name).options).get("hints", "").split(","))
-        else:
+        elif isinstance(subscription, PlainSubscription):
             assert named(subscription.name).identity in identities
     assert wanted_list([*subscriptions, *subscriptions]) == wanted
 
@@ -216,3 +219,18 @@ def test_an_event_named_auto_counts_even_when_no_stream_was_open_for_it() -> Non
     router.route(named("transcription:auto"), set[str]().__contains__)
 
     assert router.route(named("transcription:fr-FR"), {"transcription:auto"}.__contains__) is None
+
+
+def test_of_the_accuracies_of_positions_the_highest_is_wanted() -> None:
+    """P2 8.2, P1 4.2: the plain name would take it back."""
+    low, high = (LocationSubscription(LocationAccuracy(name)) for name in ("kilometer", "realtime"))
+    wanted: Wanted = [plain("VAD"), low, plain("location_stream"), high, plain("location_update")]
+
+    assert wanted_list(wanted) == (
+        "VAD",
+        {"stream": "location_stream", "rate": "realtime"},
+        "location_update",
+        "augmentos:*",
+    )
+    assert wanted_list([plain("location_stream")]) == ("location_stream", "augmentos:*")
+    assert claimed_name(low) == "location_stream"

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import assert_type
+from zoneinfo import ZoneInfo
 
 import trio
 import trio.lowlevel
@@ -11,9 +12,11 @@ from mentra_trio import (
     AudioChunk,
     AudioFormat,
     ButtonPress,
+    CalendarEvent,
     Capabilities,
     CloudRefusedError,
     DeviceState,
+    Dismissal,
     EventStream,
     Gap,
     HeadMove,
@@ -21,9 +24,12 @@ from mentra_trio import (
     Latest,
     LinkDownError,
     LinkState,
+    LocationAccuracy,
+    LocationFix,
     MentraError,
     MentraSession,
     MiniAppServer,
+    Notification,
     PermissionDeniedError,
     PhotoError,
     Playback,
@@ -41,11 +47,12 @@ from mentra_trio import (
     StopReason,
     SystemSettings,
     Transcript,
+    Translation,
     VoiceSettings,
     __version__,
 )
 from mentra_trio.managers.speaker import SpeakerStream
-from mentra_trio.models import FovPosition, Photo, PhotoForwarded, PhotoSize
+from mentra_trio.models import BatteryReport, FovPosition, Photo, PhotoForwarded, PhotoSize
 
 version: str = __version__
 
@@ -169,6 +176,23 @@ async def camera(session: MentraSession) -> None:
     assert_type(await session.camera.take_photo(size=PhotoSize.SMALL, exposure=0.01), Photo)
     assert_type(await session.camera.take_photo_to("https://photos.example.com", auth_token="t"), PhotoForwarded)
     await session.camera.set_fov(92, position=FovPosition.TOP)
+
+
+async def surroundings(session: MentraSession) -> None:
+    assert_type(session.translation.to("es", "de").stream(interim=False), EventStream[Translation])
+    assert_type(session.translation.between("en", "es").stream(), EventStream[Translation])
+    assert_type(session.phone.notifications.stream(), EventStream[Notification])
+    assert_type(session.phone.dismissals.stream(), EventStream[Dismissal])
+    assert_type(session.phone.calendar.stream(), EventStream[CalendarEvent])
+    assert_type(session.phone.battery.stream(), EventStream[BatteryReport])
+    assert_type(session.location.stream(), EventStream[LocationFix])
+    assert_type(await session.location.locate(LocationAccuracy.HIGH), LocationFix)
+    assert_type(session.location.last, Latest[LocationFix | None])
+    assert_type(session.time.zone, Latest[ZoneInfo | None])
+    assert_type(session.time.now(), datetime)
+    assert_type(session.time.to_local(session.time.now()), datetime)
+    session.location.stream("high")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    session.translation.to(["es"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def failures(session: MentraSession) -> None:

@@ -20,7 +20,6 @@ DOCS = Path(__file__).parent.parent.parent / "docs" / "protocol"
 NOT_YET = {
     18: "tools: the package serves no `/tool`",
     19: "bug reports: the package keeps no log for the cloud",
-    23: "location: there is no manager, and `session.raw.stream` spells plain names only",
     29: "web views: the package serves none",
 }
 """Weaknesses of parts that do not exist. `test_a_new_part_...` fails when one of them comes."""
@@ -178,6 +177,7 @@ def test_a_new_part_of_the_package_asks_for_the_weaknesses_that_waited_for_it() 
     decorators = {name for name in vars(MiniAppServer) if name.startswith("on_")}
 
     assert parts >= {"transcription", "display", "mic", "camera", "device", "settings", "raw"}
+    assert parts >= {"translation", "phone", "location", "time"}
     assert decorators == {"on_session", "on_settings", "on_stop"}
     assert {*WEBHOOK_PATHS, *HEALTH_PATHS, *SETTINGS_PATHS, *PHOTO_PATHS} == {
         "/webhook",

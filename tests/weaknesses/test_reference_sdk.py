@@ -20,6 +20,7 @@ from mentra_trio import (
     EventStream,
     LinkDownError,
     LinkState,
+    LocationAccuracy,
     MentraError,
     MentraSession,
     MiniAppServer,
@@ -625,6 +626,17 @@ async def test_weakness_22_a_setting_falls_back_to_the_default_of_the_console(au
         assert settings.get("size", 1) == 3
 
 
+async def test_weakness_23_the_rate_of_positions_reaches_the_cloud(autojump_clock: MockClock) -> None:
+    """P1 3.5 #23: the plain string asks for no tier, so the phone stays as vague as it is."""
+    async with connected() as link, link.session.location.stream(LocationAccuracy.REALTIME):
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread()[-1]["subscriptions"] == [
+            {"stream": "location_stream", "rate": "realtime"},
+            "augmentos:*",
+        ]
+
+
 async def test_weakness_24_language_streams_are_spelled_as_the_cloud_parses_them(autojump_clock: MockClock) -> None:
     """P1 3.5 #24: `transcription:en` is stored, answered by silence, and stops the wearer's other apps."""
     async with connected() as link:
@@ -640,6 +652,12 @@ async def test_weakness_24_language_streams_are_spelled_as_the_cloud_parses_them
             "transcription:auto",
             "augmentos:*",
         ]
+        translation = link.session.translation
+        async with translation.to("es").stream(), translation.between("en", "ja").stream():
+            await wait_all_tasks_blocked()
+            update = link.socket.unread()[-1]
+
+        assert update["subscriptions"] == ["translation:all-to-es-ES", "translation:en-US-to-ja-JP", "augmentos:*"]
         for name in ("transcription:en", "translation:auto-es", "translation:en-ja"):
             with pytest.raises(ValueError, match="other apps"):
                 link.session.raw.stream(name)
