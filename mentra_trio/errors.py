@@ -22,7 +22,6 @@
     │   ├── PhotoError              no photo was taken or arrived; `code`, `stage`
     │   ├── StreamError             a video stream did not start; `code`
     │   ├── LedError                the glasses did not switch their light; `text`
-    │   ├── LedError                the glasses did not switch their light; `text`
     │   ├── StorageError            stored values cannot be read or written now; `status`
     │   │   ├── StorageLimitError   you: a value, or all of them together, are too large; `size`, `limit`
     │   │   └── StorageRateError    you: too many calls; `retry_after`
@@ -206,12 +205,7 @@ class StreamError(RequestError):
 
 
 class LedError(RequestError):
-    """The glasses did not switch their light (P3 8.3)."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(f"the glasses did not switch their light{f': {text}' if text else ''}")
-        self.text = text
-        """The phone's words, such as `busy`; often empty."""
+    """The glasses did not switch their light.
 
     Protocol: P3 8.3.
     """
