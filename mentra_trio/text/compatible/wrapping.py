@@ -189,7 +189,8 @@ class _Paragraph:
                 line = f"{line} {word}" if line else word
                 width = joint
                 continue
-            yield from self._trimmed(line)
+            if line:  # a line of spaces that do not break is trimmed to an empty one, which stays
+                yield line.strip(WHITE_SPACE) if self._options.trim_lines else line
             line = word
             if may_split and word_width > limit:
                 *pieces, line = self._split(word)

@@ -1,0 +1,34 @@
+"""The reference's layout, where the recorded cases do not look. Expectations are what the reference gave."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from mentra_trio.text import G1, G1_LEGACY, compatible
+
+
+def test_a_line_of_spaces_that_do_not_break_is_an_empty_line_inside_a_paragraph() -> None:
+    options = attrs.evolve(compatible.WrapOptions.of(G1_LEGACY), max_width=22.5, break_mode="strict-word")
+
+    assert compatible.wrap("\u3042\ufeff x \t\u00a0de \u2013", G1_LEGACY, options).texts == [
+        "\u3042",
+        "",
+        "x",
+        "de",
+        "\u2013",
+    ]
+
+
+def test_what_would_never_end_is_refused() -> None:
+    options = attrs.evolve(compatible.WrapOptions.of(G1), max_lines=0)
+    with pytest.raises(ValueError, match="at least one line"):
+        compatible.paginate("a", G1, options)
+    with pytest.raises(ValueError, match="too small"):
+        compatible.split_into_chunks("\u660e\u660e", G1, size=2)
+
+
+def test_a_width_of_nothing_gives_no_number_of_lines() -> None:
+    assert compatible.estimate_line_count("abc", G1, max_width=0) == float("inf")
+    options = attrs.evolve(compatible.WrapOptions.of(G1), max_width=0)
+    assert [line.utilization for line in compatible.wrap("ab", G1, options).lines] == [float("inf")] * 2
