@@ -15,7 +15,7 @@ Map of the package::
     display         who may draw, and when; `glasses` is what the wearer sees, in `cells`
     hardware        models of glasses
     sound           sounds that are passed on to the phone, and streams of them; `loudspeaker`: what is heard
-    photos          the camera, its photos, and the phone that uploads them
+    photos, video   the camera, the phone that uploads for it, and live streams
     rest            what apps ask for over HTTP; `storage` is what they store
     faults          what goes wrong, by nature and on command; `forwarder` below the level of messages
     messages        every message of the cloud, and how it reads an app's

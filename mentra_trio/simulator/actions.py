@@ -10,6 +10,7 @@ from .hands import ask_for_wifi
 from .lights import control_light
 from .photos import request_photo, set_fov
 from .places import poll_location
+from .video import check_streams, start_direct, start_managed, stop_direct, stop_managed
 from .sound import end_stream, play_sound, start_stream, stop_sound
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ ACTIONS: dict[str, Action] = {
     "audio_stop_request": stop_sound,
     "audio_stream_start": start_stream,
     "audio_stream_end": end_stream,
+    "stream_request": start_direct,
+    "rtmp_stream_request": start_direct,
+    "stream_stop": stop_direct,
+    "rtmp_stream_stop": stop_direct,
+    "managed_stream_request": start_managed,
+    "managed_stream_stop": stop_managed,
+    "stream_status_check": check_streams,
     "photo_request": request_photo,
     "camera_fov_set": set_fov,
 }

@@ -396,6 +396,8 @@ class AppSession:
         home.cloud.notify()
 
     # --- losing a socket
+        if self.is_v3:
+            home.streams.resume(self)
 
     def connection_closed(self, connection: AppConnection) -> None:
         """Take the close of one of the app's sockets, old and refused ones included."""

@@ -18,6 +18,7 @@ from mentra_trio.text.bitmap import Bitmap, read_bmp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from random import Random
 
 SYSTEM_PACKAGE = "com.mentra.os"
 """Package under which the system itself displays."""
@@ -493,6 +494,108 @@ def wifi_setup(package_name: str, request: JsonObject, timestamp: str) -> JsonOb
 
 
 _LIGHT_FIELDS = ("requestId", "packageName", "action", "color", "ontime", "offtime", "count")
+_BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def short_id(random: Random, prefix: str, length: int) -> str:
+    """Make an id as the cloud does for streams and keep-alives."""
+    return prefix + "".join(random.choice(_BASE_36) for _ in range(length))
+
+
+def start_stream(user_id: str, request: JsonObject, url: str, stream_id: str, app: str, timestamp: str) -> JsonObject:
+    """`start_stream` for the phone (P3 6.2)."""
+    return {
+        "type": "start_stream",
+        "sessionId": user_id,
+        "streamUrl": url,
+        "appId": app,
+        "streamId": stream_id,
+        **{name: request.get(name) or {} for name in ("video", "audio", "stream")},
+        "flash": True,
+        "sound": request.get("sound", True),
+        "timestamp": timestamp,
+    }
+
+
+def stop_stream(user_id: str, app: str, stream_id: str, timestamp: str) -> JsonObject:
+    """`stop_stream` for the phone."""
+    return {"type": "stop_stream", "sessionId": user_id, "appId": app, "streamId": stream_id, "timestamp": timestamp}
+
+
+def keep_stream_alive(stream_id: str, ack_id: str) -> JsonObject:
+    """`keep_stream_alive` for the phone (P3 6.4)."""
+    return {"type": "keep_stream_alive", "streamId": stream_id, "ackId": ack_id}
+
+
+def stream_status(session_id: str, stream_id: str, status: str, app: str, timestamp: str) -> JsonObject:
+    """A status of a direct stream, without its type, of which there are two (P3 6.2)."""
+    return {"sessionId": session_id, "streamId": stream_id, "status": status, "appId": app, "timestamp": timestamp}
+
+
+def playback(number: int, targets: object) -> tuple[JsonObject, str]:
+    """Make up where a managed stream is watched, and where the glasses send it (P3 6.3)."""
+    name = f"li{number}"
+    account = "https://customer-stubacct.cloudflarestream.com"
+    urls: JsonObject = {
+        "hlsUrl": f"{account}/{name}/manifest/video.m3u8",
+        "dashUrl": f"{account}/{name}/manifest/video.mpd",
+    }
+    if isinstance(targets, list) and targets:
+        return urls, f"srt://live.cloudflare.example:778?streamid={name}&passphrase=pp"
+    whip = f"https://customer-stub.cloudflarestream.example/{name}/webRTC"
+    return {**urls, "webrtcUrl": f"{whip}/play"}, f"{whip}/publish"
+
+
+def with_preview(urls: JsonObject) -> JsonObject:
+    """Add the page that comes some seconds after the start."""
+    name = str(urls["hlsUrl"]).split("/")[3]
+    return {**urls, "previewUrl": f"https://iframe.videodelivery.net/{name}?autoplay=true&muted=true&controls=true"}
+
+
+def managed_status(
+    status: str, stream_id: str, urls: JsonObject, text: str | None = None, targets: object = None
+) -> JsonObject:
+    """`managed_stream_status` (P3 6.3)."""
+    told: JsonObject = {"type": "managed_stream_status", "status": status, **urls, "streamId": stream_id}
+    if text is not None:
+        told["message"] = text
+    if isinstance(targets, list) and targets:
+        destinations = cast("list[JsonObject]", targets)
+        told["outputs"] = [{"url": each.get("url"), "status": "stopped"} for each in destinations]
+    return told
+
+
+def managed_info(stream_id: str, created_at: str, urls: JsonObject) -> JsonObject:
+    """What a check tells of a managed stream (P3 6.5)."""
+    name = str(urls["hlsUrl"]).split("/")[3]
+    return {
+        "type": "managed",
+        "streamId": stream_id,
+        "status": "active",
+        "createdAt": created_at,
+        **with_preview(urls),
+        "thumbnailUrl": f"https://videodelivery.net/{name}/thumbnails/thumbnail.jpg",
+    }
+
+
+def direct_info(stream_id: str, created_at: str, url: str, app: str) -> JsonObject:
+    """What a check tells of a direct stream: that it is active, whatever it is (P3 6.5)."""
+    return {
+        "type": "unmanaged",
+        "streamId": stream_id,
+        "status": "active",
+        "createdAt": created_at,
+        "streamUrl": url,
+        "requestingAppId": app,
+    }
+
+
+def stream_check(info: JsonObject | None) -> JsonObject:
+    """`stream_status_check_response`, which names no question (P3 6.5)."""
+    told: JsonObject = {"type": "stream_status_check_response", "hasActiveStream": info is not None}
+    return told if info is None else {**told, "streamInfo": info}
+
+
 
 
 def light(user_id: str, request: JsonObject, timestamp: str) -> JsonObject:

@@ -147,6 +147,10 @@ class Camera:
     """Every upload that was tried, oldest first."""
     fov: int = attrs.field(default=118, init=False)
     """The field of view that was set last, in degrees."""
+    streams: bool = True
+    """Whether the glasses do what they are told about live video; otherwise they are silent."""
+    stream_url: str | None = attrs.field(default=None, init=False, repr=False)
+    """Where video goes at this moment; `None` when it goes nowhere."""
     is_busy: bool = attrs.field(default=False, init=False)
     """Whether a photo is being taken: the camera serves one at a time."""
 

@@ -10,6 +10,7 @@ from .hands import pick_wifi
 from .lights import shine
 from .loudspeaker import fall_silent, play_on
 from .photos import snap, turn_camera
+from .video import begin_video, end_video, keep_video_alive
 from .places import locate
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ REACTIONS: Mapping[str, Reaction] = MappingProxyType(
         "rgb_led_control": shine,
         "show_wifi_setup": pick_wifi,
         "show_wifi_setup": pick_wifi,
+        "start_stream": begin_video,
+        "stop_stream": end_video,
+        "keep_stream_alive": keep_video_alive,
         "photo_request": snap,
         "camera_fov_set": turn_camera,
         "audio_play_request": play_on,

@@ -29,6 +29,7 @@ from .subscriptions import (
     required_permission,
 )
 from .translation import Translators
+from .video import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +80,8 @@ class UserSession:
     """Streams of sound that apps feed."""
     photos: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
     """Which app asked for a photo, by the id of the request; never forgotten unless answered (P3 5.3)."""
+    streams: Streams = attrs.field(init=False, repr=False)
+    """Live video."""
     display: DisplayManager = attrs.field(init=False, repr=False)
     dashboard: Dashboard = attrs.field(init=False, repr=False)
     microphone: Microphone = attrs.field(init=False, repr=False)
@@ -96,6 +99,7 @@ class UserSession:
     def __attrs_post_init__(self) -> None:
         self.relays = Relays(self)
         cloud = self.cloud
+        self.streams = Streams(self)
         self.display = DisplayManager(cloud.agenda, cloud.quirks, self._send_display, self._is_running, cloud.timestamp)
         self.dashboard = Dashboard(cloud.agenda, self._show_dashboard)
         self.dashboard.open()
@@ -362,6 +366,8 @@ class UserSession:
                 self.relay("glasses_connection_state", message)
             case "location_update":
                 self.places.take(message, message.get("correlationId"))
+            case "stream_status" | "keep_alive_ack":
+                self.streams.phone_told(message)
             case "calendar_event":
                 self.phone_data.calendar_told(message)
             case str() if kind not in _UNHEARD:
@@ -532,7 +538,11 @@ class UserSession:
         wifi = message.get("wifi")
         if isinstance(wifi, dict):
             fields = cast("JsonObject", wifi)
-            changes |= {"wifiConnected": fields.get("connected"), "wifiSsid": fields.get("ssid")}
+            names = {"wifiConnected": "connected", "wifiSsid": "ssid"}
+            # What is not told is not there: JSON has no word for it.
+            changes |= {name: fields[told] for name, told in names.items() if told in fields}
+            if "ssid" not in fields:
+                self.device_state.pop("wifiSsid", None)
         else:
             # Forgotten, not told: JSON has no word for it (P2 6.5, V8).
             self.device_state.pop("wifiConnected", None)

@@ -116,7 +116,7 @@ class CheckStream(Request[tuple[ExistingVideo | None]]):
     TYPE: ClassVar[str] = "stream_status_check"
     LIMIT: ClassVar[float] = 5.0
 
-    request_id: str
+    request_id: str | None = None
 
     def accept(self, message: Mapping[str, object], /) -> tuple[ExistingVideo | None] | None:
         """Read the answer to this question, or to one without a name."""

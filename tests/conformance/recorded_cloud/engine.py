@@ -193,7 +193,7 @@ class _Driver:
         socket = self._sockets[step.channel]
         match step.kind:
             case "text" | "binary":
-                await socket.send(step.payload())
+                await socket.send(attrs.evolve(step, message=self._with_ids(step.message)).payload())
             case "ping":
                 await socket.ping(bytes(cast("int", step.get("length"))))
             case "close" if step.get("abrupt"):
@@ -241,13 +241,31 @@ class _Driver:
 
     # --- the phone
 
+    def _with_ids(self, value: object) -> object:
+        """Put in the ids that the engine made for those that the cloud had made, as far as the phone was told them."""
+        if isinstance(value, list):
+            return [self._with_ids(each) for each in cast("list[object]", value)]
+        if (table := as_object(value)) is not None:
+            return {name: self._with_ids(each) for name, each in table.items()}
+        return self._id_for(value) if isinstance(value, str) and value.startswith("<id:") else value
+
+    def _id_for(self, mark: str) -> str:
+        told = [step for step in self._steps if step.source == "cloud" and step.target == "glasses"]
+        for step in told:
+            for name, each in (as_object(step.message) or {}).items():
+                if each == mark:
+                    place = sum(other.type == step.type for other in told[: told.index(step)])
+                    ours = [at.fields for at in self._user.phone_log if at.fields and at.fields.get("type") == step.type]
+                    return str(ours[place][name]) if place < len(ours) else mark
+        return mark
+
     def _play_glasses(self, step: Step) -> None:
         match step.kind:
             case "http":
                 self._phone = step.conn
                 self._nursery.start_soon(self._user.connect)
             case "text":
-                self._user.phone_message(cast("Json", step.message))
+                self._user.phone_message(cast("Json", self._with_ids(step.message)))
             case "binary":
                 self._user.hear(cast("bytes", step.payload()))
             case "close":
