@@ -21,8 +21,9 @@ from .transport import CloudUrl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEFAULT_CLOUD_HOSTS = ("*.mentra.glass", "*.mentraglass.com", "*.augmentos.cloud")
-"""The hosts of MentraOS, over TLS only."""
+DEFAULT_CLOUD_HOSTS = ("*.mentra.glass:443", "*.mentraglass.com:443", "*.augmentos.cloud:443")
+"""The hosts of MentraOS, over TLS only and on its usual port: on another one nobody may answer, and to wait for that holds
+a place that others need (D20)."""
 
 _LONGEST_URL = 2048
 
@@ -101,7 +102,7 @@ class HostPolicy:
     def _explain(self, host: str, port: int, *, tls: bool) -> str:
         if _is_loopback(host):
             return f"the cloud host {host} is this machine, which is only trusted with dev=True"
-        if not tls and self._allows(host, port, tls=True):
+        if not tls and self._allows(host, 443 if port == 80 else port, tls=True):
             return f"the cloud host {host} is only trusted with TLS; add 'ws://{host}' to cloud_hosts to do without"
         return f"the cloud host {host} (port {port}) is not trusted; add it to cloud_hosts if it is your cloud"
 

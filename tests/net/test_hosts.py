@@ -35,7 +35,6 @@ def ws(host: str, port: int = 80, target: str = "/") -> CloudUrl:
         (STRICT, "wss://a.b.c.mentra.glass/", wss("a.b.c.mentra.glass")),
         (STRICT, "WSS://API.Mentra.GLASS/Ws", wss("api.mentra.glass", target="/Ws")),
         (STRICT, "wss://api.mentra.glass:443/", wss("api.mentra.glass")),
-        (STRICT, "wss://api.mentra.glass:8443/", wss("api.mentra.glass", 8443)),
         (STRICT, "wss://api.mentra.glass?x=1", wss("api.mentra.glass", target="/?x=1")),
         (STRICT, "wss://api.mentra.glass/a?b=c/d?e@f:g", wss("api.mentra.glass", target="/a?b=c/d?e@f:g")),
         (STRICT, "wss://api.mentra.glass/@evil.example", wss("api.mentra.glass", target="/@evil.example")),
@@ -328,6 +327,8 @@ def test_dev_trusts_this_machine_and_nothing_else(text: str) -> None:
     [
         ("wss://evil.example/", "evil.example (port 443) is not trusted; add it to cloud_hosts"),
         ("ws://api.mentra.glass/", "only trusted with TLS; add 'ws://api.mentra.glass'"),
+        ("ws://api.mentra.glass:443/", "only trusted with TLS; add 'ws://api.mentra.glass'"),
+        ("wss://api.mentra.glass:8443/", "api.mentra.glass (port 8443) is not trusted; add it to cloud_hosts"),
         ("ws://localhost:8002/", "localhost is this machine, which is only trusted with dev=True"),
         ("wss://api.mentra.glass:70000/", "port above 65535"),
         ("wss://secret@evil.example/?token=secret", "not a plain ws:// or wss:// URL"),
@@ -399,7 +400,7 @@ def test_one_text_in_place_of_a_list_is_a_mistake() -> None:
         HostPolicy("cloud.example.com")
 
 
-ALLOWED = [entry.removeprefix("*.") for entry in DEFAULT_CLOUD_HOSTS]
+ALLOWED = [entry.removeprefix("*.").removesuffix(":443") for entry in DEFAULT_CLOUD_HOSTS]
 
 pieces = st.sampled_from(
     (*ALLOWED, "evil.example", "localhost", "127.0.0.1", "[::1]", "wss", "ws", "://", "//", "..", "%2e", "443", "xn--")
@@ -422,7 +423,7 @@ def test_an_accepted_host_is_an_allowed_one_or_below_it_whatever_the_text(text: 
     except HostNotAllowedError:
         return
     assert any(url.host == host or url.host.endswith("." + host) for host in ALLOWED)
-    assert url.tls
+    assert (url.port, url.tls) == (443, True)
     assert text.lower().startswith("wss://" + url.host)
     assert url.target.isascii()
     assert url.target.isprintable()

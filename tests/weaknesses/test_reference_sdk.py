@@ -589,10 +589,10 @@ async def test_weakness_20_the_http_address_comes_from_the_session(autojump_cloc
     async with open_cloud() as cloud, open_app(cloud) as app:
         await app.start()
         assert app.sessions[0].base_url == "https://api.mentra.glass"
-        app.start_soon(host=f"{OTHER_HOST}:8443")
+        app.start_soon(host=f"{OTHER_HOST}:443")
         await (await cloud.accept()).handshake()
 
-        assert app.sessions[0].base_url == f"https://{OTHER_HOST}:8443"
+        assert app.sessions[0].base_url == f"https://{OTHER_HOST}"
 
 
 @pytest.mark.parametrize("key", ["userTimezone", "timezone"])
