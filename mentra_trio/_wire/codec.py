@@ -15,6 +15,7 @@ from cattrs import AttributeValidationNote, ClassValidationError, IterableValida
 from mentra_trio.errors import DecodeError
 from mentra_trio.models.device import DeviceState
 
+from .actions import ACTION_TYPES
 from .actions.speaker import AudioFrame
 from .audio_frames import pack
 from .converter import Reader, make_converter, to_iso, wire_name
