@@ -30,6 +30,7 @@ from .errors import PlaybackError as PlaybackError
 from .errors import RequestTimedOutError as RequestTimedOutError
 from .errors import SessionClosedError as SessionClosedError
 from .errors import SlowConsumerError as SlowConsumerError
+from .errors import StorageError as StorageError
 from .errors import StreamError as StreamError
 from .models import AudioChunk as AudioChunk
 from .models import AudioFormat as AudioFormat
@@ -103,6 +104,7 @@ __all__ = [
     "SlowConsumerError",
     "StopKind",
     "StopReason",
+    "StorageError",
     "StreamError",
     "SystemSettings",
     "Transcript",

@@ -8,6 +8,7 @@ import pytest
 from mentra_trio import errors
 from mentra_trio.errors import (
     CloudRefusedError,
+    CloudUnreachableError,
     ConfigError,
     ConnectFailedError,
     DecodeError,
@@ -25,6 +26,9 @@ from mentra_trio.errors import (
     SessionClosedError,
     SessionError,
     SlowConsumerError,
+    StorageError,
+    StorageLimitError,
+    StorageRateError,
     StreamError,
     TransportClosedError,
     TransportError,
@@ -107,6 +111,36 @@ def test_everything_has_one_root() -> None:
             {"permission": "CAMERA"},
         ),
         (DeviceUnavailableError("the glasses are away"), "the glasses are away", {}),
+        (StorageError("it cannot be read", status=500), "it cannot be read", {"status": 500}),
+        (
+            StorageLimitError("the value of 'k'", 100_001, 100_000),
+            (
+                "the value of 'k' has 100001 UTF-16 units, more than the 100000 that the cloud stores; store less, or "
+                "delete other keys"
+            ),
+            {"size": 100_001, "limit": 100_000, "status": None},
+        ),
+        (
+            StorageLimitError("all values", None, 5, status=413),
+            "all values has more than the 5 that the cloud stores; store less, or delete other keys",
+            {"size": None, "limit": 5, "status": 413},
+        ),
+        (
+            StorageRateError(12.0),
+            "the cloud says that the app uses the storage too often; it is tried again in 12 s",
+            {"retry_after": 12.0, "status": 429},
+        ),
+        (
+            StorageRateError(None),
+            "the cloud says that the app uses the storage too often; it is tried again in a minute",
+            {"retry_after": None},
+        ),
+        (CloudUnreachableError("no answer"), "no answer", {}),
+        (
+            RequestTimedOutError("FetchStored", 10, "try again later"),
+            "FetchStored was not answered within 10 s; try again later",
+            {"seconds": 10},
+        ),
         (
             PhotoError("CAMERA_BUSY", "in use", stage="CAMERA_INIT"),
             "no photo: CAMERA_BUSY: in use",

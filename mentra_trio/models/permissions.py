@@ -8,7 +8,10 @@ import attrs
 
 
 class Permission(enum.StrEnum):
-    """A permission that an app declares; its value is the name in the console (P2 9.1)."""
+    """A permission that an app declares; its value is the name in the console.
+
+    P2 9.1 has the table of what needs which.
+    """
 
     MICROPHONE = "MICROPHONE"
     """Sound, voice activity, transcription and translation."""
@@ -42,7 +45,7 @@ class Permissions:
 
 @attrs.frozen(kw_only=True)
 class PermissionRefusal:
-    """The cloud told that it refused a subscription (P2 9.5). Today's cloud drops it without a word."""
+    """The cloud told that it refused a subscription. Today's cloud drops it without a word."""
 
     message: str
     """The cloud's own words."""

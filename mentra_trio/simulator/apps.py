@@ -222,6 +222,11 @@ class AppSession:
         return f"{self._home.user_id}-{self.package_name}"
 
     @property
+    def _declared(self) -> frozenset[str]:
+        """What the console lists for the app at this moment."""
+        return self._home.cloud.store.apps.get(self.package_name, self.installed).permissions
+
+    @property
     def is_v3(self) -> bool:
         """Whether the cloud treats the app as one of the third SDK generation.
 
@@ -523,7 +528,7 @@ class AppSession:
         now = trio.current_time()
         if not entries.names and not self.is_v3 and now - self.attached_at < EMPTY_GUARD:
             return ()
-        self.subscriptions, dropped = SubscriptionSet.granted(entries, self.installed.permissions)
+        self.subscriptions, dropped = SubscriptionSet.granted(entries, self._declared)
         self.subscriptions_since = now
         return dropped
 

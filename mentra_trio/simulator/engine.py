@@ -168,6 +168,16 @@ class Cloud:
         self.store.install(app)
         return app
 
+    def declare(self, package_name: str, *permissions: str) -> None:
+        """Change which permissions the console lists for an app. The cloud looks when the app subscribes again.
+
+        Raises `LookupError` when no such app is installed.
+        """
+        if package_name not in self.store.apps:
+            msg = f"{package_name} is not installed"
+            raise LookupError(msg)
+        self.install(attrs.evolve(self.store.apps[package_name], permissions=frozenset(permissions)))
+
     def user(self, user_id: str, *, model: str | None = SIMULATED_GLASSES) -> User:
         """Look a wearer up, or make one.
 

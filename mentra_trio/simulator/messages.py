@@ -343,7 +343,7 @@ def reply(status: int, /, **fields: object) -> Reply:
     return Reply(status, dumps(fields))
 
 
-_CONSOLE_ORDER = (
+PERMISSIONS = (
     "MICROPHONE",
     "CAMERA",
     "LOCATION",
@@ -358,7 +358,7 @@ _CONSOLE_ORDER = (
 
 def permissions(package_name: str, names: Collection[str], make_id: Callable[[], str]) -> Reply:
     """What the console lists for an app (P2 9.6)."""
-    listed = [*(name for name in _CONSOLE_ORDER if name in names), *sorted(set(names) - set(_CONSOLE_ORDER))]
+    listed = [*(name for name in PERMISSIONS if name in names), *sorted(set(names) - set(PERMISSIONS))]
     entries = [{"_id": make_id(), "type": name, "description": f"{name} access"} for name in listed]
     return reply(200, success=True, packageName=package_name, permissions=entries)
 

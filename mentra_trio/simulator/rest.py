@@ -15,6 +15,7 @@ from mentra_trio.errors import ConnectFailedError, TransportError
 
 from . import messages
 from .sound import TTS_PATH, speech
+from .storage import as_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,15 +129,14 @@ def _use_storage(
     cloud: Cloud, app: InstalledApp, storage: Storage, method: str, rest: Sequence[str], body: object
 ) -> Reply | None:
     storage.nests_dots = cloud.quirks.dotted_keys_nest
-    fields = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+    fields = as_object(body) or {}
     match method, *rest:
         case ["GET"]:
             return storage.read_all()
         case ["PUT"]:
-            data: object = fields.get("data")
-            for key in cast("dict[str, object]", data) if isinstance(data, dict) else ():
+            for key in as_object(fields.get("data")) or ():
                 _check_key(cloud, app, key)
-            return storage.write_all(data)
+            return storage.write_all(fields.get("data"))
         case ["DELETE"]:
             return storage.clear()
         case ["GET", key] if key:

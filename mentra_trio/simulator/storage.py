@@ -21,6 +21,11 @@ MOST_IN_ALL = 1_000_000
 """UTF-16 units of all values of an app for a wearer."""
 
 
+def as_object(value: object) -> JsonObject | None:
+    """Give a JSON value if it is an object."""
+    return cast("JsonObject", value) if isinstance(value, dict) else None
+
+
 def size_of(value: object) -> float:
     """Measure a value as the cloud's language does: UTF-16 units. What is no text has no size (P3 9.4)."""
     return len(value.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(value, str) else float("nan")
@@ -48,9 +53,9 @@ class Storage:
 
     def write_all(self, data: object) -> Reply:
         """`PUT /:user`: all or nothing."""
-        if not isinstance(data, dict):
+        values = as_object(data)
+        if values is None:
             return messages.reply(400, error="Invalid body: expected { data: Record<string,string> }")
-        values = cast("JsonObject", data)
         for key, value in values.items():
             if not isinstance(value, str):
                 detail = f'Invalid value for key "{key}"'
@@ -95,11 +100,11 @@ class Storage:
         if self.document is None:
             return messages.reply(404, success=False, message="Storage not found")
         *parents, name = self._path(key)
-        place: object = self.document
+        place: JsonObject | None = self.document
         for parent in parents:
-            place = cast("JsonObject", place).get(parent) if isinstance(place, dict) else None
-        if isinstance(place, dict):
-            cast("JsonObject", place).pop(name, None)
+            place = None if place is None else as_object(place.get(parent))
+        if place is not None:
+            place.pop(name, None)
         return messages.reply(200, success=True, message=f'Key "{key}" deleted')
 
     def clear(self) -> Reply:
@@ -126,8 +131,8 @@ class Storage:
         *parents, name = self._path(key)
         place = document
         for parent in parents:
-            below = place.setdefault(parent, {})
-            if not isinstance(below, dict):
+            below = as_object(place.setdefault(parent, {}))
+            if below is None:
                 return False
             place = below
         place[name] = value

@@ -7,10 +7,9 @@ import attrs
 
 from mentra_trio import MentraSession, MiniAppServer
 from mentra_trio._flow import run_inline
-from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.cli.player import Player
 from mentra_trio.models.session import HandlerCrash
-from mentra_trio.simulator import AsgiWebhooks, Cloud, Glasses, InstalledApp, Mode, User, dial_by_host
+from mentra_trio.simulator import AsgiWebhooks, Cloud, Glasses, InstalledApp, Mode, User
 from mentra_trio.simulator.hardware import SIMULATED_GLASSES
 
 PUBLIC_URL = "https://app.example.com"
@@ -72,12 +71,11 @@ class Stage:
 async def open_stage(app: MiniAppServer) -> AsyncGenerator[Stage, None]:
     """Run an app against a cloud that reports what a correct app never does. The app is not started."""
     cloud = Cloud(mode=Mode.STRICT, webhooks=AsgiWebhooks({PUBLIC_URL: app.asgi}))
-    connector = CoreWebSocketConnector(dial_by_host(cloud))
     config = app.config
     async with cloud.running():
         cloud.install(InstalledApp(package_name=config.package_name, api_key=config.api_key, public_url=PUBLIC_URL))
         user = cloud.user(WEARER, model=SIMULATED_GLASSES)
         stage = Stage(cloud, user, Player(cloud, user, app))
-        async with app.running(connector=connector, offload=run_inline, on_crash=stage.crashed):
+        async with app.running(connector=cloud.connector, offload=run_inline, on_crash=stage.crashed):
             await user.connect()
             yield stage

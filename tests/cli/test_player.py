@@ -961,6 +961,7 @@ async def test_what_an_app_has_stored_is_printed(autojump_clock: MockClock) -> N
 
     async with open_stage(app) as stage:
         assert await play(stage.player, "stored") == "the app has stored nothing"
+        await play(stage.player, "start")
         await play(stage.player, "wait 4")
         await play(stage.player, "stored name Ana")
         assert await play(stage.player, "stored") == "count: 3\nname: Ana"

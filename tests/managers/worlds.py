@@ -37,8 +37,7 @@ class World:
 
     def declare(self, *permissions: str) -> None:
         """Change what the console lists for the app."""
-        app = self.cloud.store.apps[PACKAGE]
-        self.cloud.install(attrs.evolve(app, permissions=frozenset(permissions)))
+        self.cloud.declare(PACKAGE, *permissions)
 
     def calls(self, method: str | None = None, path: str = "simple-storage") -> list[HttpCall]:
         """Calls over HTTP to a path."""

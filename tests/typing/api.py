@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import assert_type
 from zoneinfo import ZoneInfo
 
+import attrs
 import trio
 import trio.lowlevel
 
@@ -30,7 +31,9 @@ from mentra_trio import (
     MentraSession,
     MiniAppServer,
     Notification,
+    Permission,
     PermissionDeniedError,
+    Permissions,
     PhotoError,
     Playback,
     PressType,
@@ -52,7 +55,7 @@ from mentra_trio import (
     __version__,
 )
 from mentra_trio.managers.speaker import SpeakerStream
-from mentra_trio.models import BatteryReport, FovPosition, Photo, PhotoForwarded, PhotoSize
+from mentra_trio.models import BatteryReport, FovPosition, PermissionRefusal, Photo, PhotoForwarded, PhotoSize
 
 version: str = __version__
 
@@ -94,6 +97,27 @@ async def speech(session: MentraSession) -> None:
                 assert_type(item.seconds, float)
             else:
                 assert_type(item, Transcript)
+
+
+@attrs.frozen
+class Score:
+    points: int
+
+
+async def stored(session: MentraSession) -> None:
+    assert_type(await session.storage.get("k"), str | None)
+    assert_type(await session.storage.get("k", "default"), str)
+    assert_type(await session.storage.get("k", as_type=int), int | None)
+    assert_type(await session.storage.get("k", 0, as_type=int), int)
+    assert_type(await session.storage.get("k", as_type=Score), Score | None)
+    assert_type(await session.storage.get("k", as_type=list[str]), list[str] | None)
+    assert_type(await session.storage.items(), tuple[tuple[str, str], ...])
+    await session.storage.set("k", Score(3))
+    await session.storage.set_many({"a": 1, "b": [2]})
+    assert_type(session.permissions.state, Latest[Permissions])
+    assert_type(session.permissions.has(Permission.CAMERA), bool)
+    assert_type(await session.permissions.fetch(), Permissions)
+    assert_type(session.permissions.stream(), EventStream[PermissionRefusal])
 
 
 async def sound_and_hands(session: MentraSession) -> None:

@@ -79,7 +79,7 @@ NO_TEST = {
     "P2 T11": "concerns glasses and cloud; a final that comes late is a final",
     "P3 0.2": "says who talks to whom",
     "P3 0.5": "is tested with P3 0.4: what the gate says, and which requests it means",
-    "P3 0.6": "there is no permission that an output of this package needs",
+    "P3 0.6": "says which permissions count; `tests/managers/test_permissions.py`",
     "P3 0.8": "concerns the simulator; `tests/simulator/test_parts.py`",
     "P3 1.3": "concerns phones",
     "P3 1.4": "is the cloud's algorithm; its traps are the rows of P3 1.5",
@@ -178,6 +178,7 @@ def test_a_new_part_of_the_package_asks_for_the_weaknesses_that_waited_for_it() 
 
     assert parts >= {"transcription", "display", "mic", "camera", "device", "settings", "raw"}
     assert parts >= {"translation", "phone", "location", "time"}
+    assert parts >= {"storage", "permissions"}
     assert decorators == {"on_session", "on_settings", "on_stop"}
     assert {*WEBHOOK_PATHS, *HEALTH_PATHS, *SETTINGS_PATHS, *PHOTO_PATHS} == {
         "/webhook",
