@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEFAULT_CLOUD_HOSTS = ("*.mentra.glass:443", "*.mentraglass.com:443", "*.augmentos.cloud:443")
-"""The hosts of MentraOS, over TLS only and on its usual port: on another one nobody may answer, and to wait for that holds
-a place that others need (D20)."""
+"""The hosts of MentraOS, over TLS only and on its usual port: on another one nobody may answer, and to wait for that
+holds a place that others need (D20)."""
 
 _LONGEST_URL = 2048
 
