@@ -1,5 +1,7 @@
 """Where the wearer is: the most demanding stream wins, and polls find their answers (P2 8)."""
 
+import logging
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -7,6 +9,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from mentra_trio import CloudRefusedError, LinkDownError, RequestTimedOutError, SessionClosedError, SessionConfig
 from mentra_trio.models import LocationAccuracy, LocationFix
 from tests.scripted_cloud import CloudSocket, Connected, connected
+
+from .worlds import open_world
 
 BERLIN = {"type": "location_update", "lat": 52.5163, "lng": 13.3777, "accuracy": 8.5}
 HIGH = LocationAccuracy.HIGH
@@ -405,3 +409,18 @@ async def test_a_cancelled_poll_is_forgotten(autojump_clock: MockClock) -> None:
 
         assert asker.outcomes == []
         assert link.session.statistics().unclaimed_events == 1
+
+
+async def test_the_permission_is_missed_with_a_warning_alone(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """P2 9.3: the cloud lets streams and polls pass."""
+    async with open_world(permissions=[]) as world:
+        world.user.move_to(52.5163, 13.3777)
+        async with world.session.location.stream() as fixes:
+            assert (await anext(fixes)).lat == 52.5163
+        assert (await world.session.location.locate()).lat == 52.5163
+
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warned) == 1
+    assert "LOCATION" in warned[0]

@@ -1,14 +1,22 @@
 """Notifications, dismissals, the calendar and the battery of the phone (P2 7)."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import EventStream, SlowConsumerError
+from mentra_trio import EventStream, MentraSession, PermissionDeniedError, SlowConsumerError
 from mentra_trio.models import BatteryReport, CalendarEvent, Dismissal, Notification, Priority
 from tests.scripted_cloud import CloudSocket, Connected, connected
+
+from .worlds import open_world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POSTED = datetime(2026, 6, 14, 9, 12, 33, tzinfo=UTC)
 BOB: dict[str, object] = {
@@ -337,3 +345,30 @@ async def test_an_unknown_level_is_none(autojump_clock: MockClock) -> None:
 
         assert seen == BatteryReport(received_at=seen.received_at)
         assert link.session.statistics().faulty_fields == 1
+
+
+# Permissions
+
+
+@pytest.mark.parametrize(
+    ("name", "permission"),
+    [("notifications", "READ_NOTIFICATIONS"), ("dismissals", "READ_NOTIFICATIONS"), ("calendar", "CALENDAR")],
+)
+async def test_what_is_private_needs_a_permission(autojump_clock: MockClock, name: str, permission: str) -> None:
+    sources: dict[str, Callable[[MentraSession], EventStream[object]]] = {
+        "notifications": lambda session: session.phone.notifications.stream(),
+        "dismissals": lambda session: session.phone.dismissals.stream(),
+        "calendar": lambda session: session.phone.calendar.stream(),
+    }
+    async with open_world(permissions=["CAMERA"]) as world:
+        with pytest.raises(PermissionDeniedError) as caught:
+            async with sources[name](world.session):
+                pass
+        assert caught.value.permission == permission
+    async with open_world(permissions=[permission]) as world, sources[name](world.session):
+        pass
+
+
+async def test_the_battery_needs_none(autojump_clock: MockClock) -> None:
+    async with open_world(permissions=[]) as world, world.session.phone.battery.stream():
+        pass
