@@ -4,9 +4,10 @@ Every line is a part of the text, from a grapheme to a grapheme, without the whi
 where a word was cut. So nothing is lost and nothing is added, and a line knows where in the text it stands.
 
 How a line is found: the widths of all graphemes are summed up once, so that a search in the sums gives the longest part
-that fits. From its end backwards the first place is taken where a line may end. What "may" means is a list of rules,
-from the best to the last resort; each is tried over the whole line before the next one. The last resort is to cut where
-the line is full. So there is always a line, and it has at least one grapheme.
+that fits. From its end backwards the first place is taken where a line may end, and where no punctuation comes to stand
+on the wrong side; if there is none, that is overlooked. What "may" means is a list of rules, each tried over the whole
+line before the next one. The last resort is to cut where the line is full. So there is always a line, and it has at
+least one grapheme.
 """
 
 from __future__ import annotations
@@ -199,6 +200,10 @@ def _lines(text: str, offset: int, profile: Profile, style: Style, limit: float)
         place, is_first = next_place, False
 
 
+# Looked up for every place that is tried; members of an enumeration take longer to find.
+_SPACE, _GLUE, _BREAK = Kind.SPACE, Kind.GLUE, Kind.BREAK
+_IDEOGRAPH, _RIGHT_TO_LEFT, _SOLID = Kind.IDEOGRAPH, Kind.RIGHT_TO_LEFT, Kind.SOLID
+
 _Rule = Callable[["_Paragraph", int, int], "str | None"]
 """Takes where the line begins and where it might end; gives the hyphen that belongs there, or `None` for "not here"."""
 
@@ -245,13 +250,18 @@ class _Paragraph:
         return self._before_space(end, start + 1), self._behind_space(end, last), hyphen
 
     def _break(self, start: int, fitting: int) -> tuple[int, str]:
+        room = self.ends[start] + self._limit - self.hyphen_width
         for rule in _RULES[self._style.mode]:
+            second_best: tuple[int, str] | None = None
             for place in range(fitting, start, -1):
                 hyphen = rule(self, start, place)
-                if hyphen is None:
+                if hyphen is None or (hyphen and self.ends[place] > room):
                     continue
-                if not hyphen or self.ends[place] - self.ends[start] + self.hyphen_width <= self._limit:
+                if self._has_good_ends(start, place):
                     return place, hyphen
+                second_best = second_best or (place, hyphen)
+            if second_best is not None:
+                return second_best
         return fitting, ""
 
     def _behind_space(self, place: int, last: int) -> int:
@@ -268,15 +278,17 @@ class _Paragraph:
         """Tell whether words end here; behind a soft hyphen they end with a hyphen."""
         before, after = self.clusters[place - 1], self.clusters[place]
         kind, next_kind = KINDS[before[0]], KINDS[after[0]]
-        if kind is Kind.GLUE or next_kind is Kind.GLUE:
+        if kind is _SOLID and next_kind is _SOLID:  # by far the most frequent
             return None
-        if kind is Kind.SPACE or next_kind is Kind.SPACE or kind is Kind.BREAK:
+        if kind is _GLUE or next_kind is _GLUE:
+            return None
+        if kind is _SPACE or next_kind is _SPACE or kind is _BREAK:
             return ""
         if before == SOFT_HYPHEN:
             return self._style.hyphen
-        if kind is Kind.IDEOGRAPH or next_kind is Kind.IDEOGRAPH:
+        if kind is _IDEOGRAPH or next_kind is _IDEOGRAPH:
             return ""
-        if before in HYPHENS and place - 2 >= start and next_kind is Kind.SOLID and not after.isdigit():
+        if before in HYPHENS and place - 2 >= start and next_kind is _SOLID and not after.isdigit():
             return "" if self.clusters[place - 2].isalnum() else None
         return None
 
@@ -284,7 +296,7 @@ class _Paragraph:
         """Tell whether a word may be cut here, with a hyphen where one belongs."""
         before, after = self.clusters[place - 1], self.clusters[place]
         kind, next_kind = KINDS[before[0]], KINDS[after[0]]
-        if kind is Kind.SOLID and next_kind is Kind.SOLID:
+        if kind is _SOLID and next_kind is _SOLID:
             return self._style.hyphen if self._has_enough_letters(start, place) else None
         if before == SOFT_HYPHEN:
             return self._style.hyphen
@@ -294,19 +306,17 @@ class _Paragraph:
         """Tell whether a line may end here without a hyphen."""
         before, after = self.clusters[place - 1], self.clusters[place]
         kind, next_kind = KINDS[before[0]], KINDS[after[0]]
-        if kind is Kind.GLUE or next_kind is Kind.GLUE:
+        if kind is _GLUE or next_kind is _GLUE:
             return None
-        if kind is Kind.RIGHT_TO_LEFT and next_kind is Kind.RIGHT_TO_LEFT:
+        if kind is _RIGHT_TO_LEFT and next_kind is _RIGHT_TO_LEFT:
             return None
         return ""
 
     def _has_enough_letters(self, start: int, place: int) -> bool:
         wanted = place - self._style.min_before_hyphen
-        return wanted >= start and all(
-            KINDS[self.clusters[n][0]] is Kind.SOLID for n in range(place - 1, wanted - 1, -1)
-        )
+        return wanted >= start and all(KINDS[self.clusters[n][0]] is _SOLID for n in range(place - 1, wanted - 1, -1))
 
-    def has_good_ends(self, start: int, place: int) -> bool:
+    def _has_good_ends(self, start: int, place: int) -> bool:
         """Tell whether neither the line ends nor the next one begins with what must not."""
         before = self._before_space(place, start + 1) - 1
         after = self._behind_space(place, len(self.clusters))
@@ -317,21 +327,9 @@ class _Paragraph:
         return not (touches and (opening in CLINGS_TO_AFTER or closing in CLINGS_TO_BEFORE))
 
 
-def _with_good_ends(rule: _Rule) -> _Rule:
-    def stricter(paragraph: _Paragraph, start: int, place: int) -> str | None:
-        hyphen = rule(paragraph, start, place)
-        return hyphen if hyphen is not None and paragraph.has_good_ends(start, place) else None
-
-    return stricter
-
-
-def _strict_first(*rules: _Rule) -> tuple[_Rule, ...]:
-    return tuple(one for rule in rules for one in (_with_good_ends(rule), rule))
-
-
 _RULES: dict[BreakMode, tuple[_Rule, ...]] = {
-    BreakMode.WORD: _strict_first(_Paragraph.between_words, _Paragraph.inside_words),
-    BreakMode.STRICT_WORD: _strict_first(_Paragraph.between_words, _Paragraph.anywhere),
-    BreakMode.CHARACTER: _strict_first(_Paragraph.inside_words),
-    BreakMode.CHARACTER_NO_HYPHEN: _strict_first(_Paragraph.anywhere),
+    BreakMode.WORD: (_Paragraph.between_words, _Paragraph.inside_words),
+    BreakMode.STRICT_WORD: (_Paragraph.between_words, _Paragraph.anywhere),
+    BreakMode.CHARACTER: (_Paragraph.inside_words,),
+    BreakMode.CHARACTER_NO_HYPHEN: (_Paragraph.anywhere,),
 }
