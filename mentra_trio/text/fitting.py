@@ -155,7 +155,7 @@ def split_bytes(text: str, size: int) -> list[str]:
     used = 0
     for cluster in _small_enough(text, size):
         more = byte_size(cluster)
-        if used + more > size:
+        while used + more > size:  # twice when what goes on from behind a space leaves no room either
             rest = _behind_last_space(part, size)
             parts.append("".join(part[: len(part) - len(rest)]))
             part, used = rest, byte_size("".join(rest))

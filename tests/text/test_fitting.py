@@ -81,6 +81,10 @@ def test_parts_end_behind_spaces() -> None:
     assert split_bytes("", 12) == [""]
 
 
+def test_what_goes_on_from_behind_a_space_is_no_more_than_a_part() -> None:
+    assert split_bytes("00 0\U00010000", 4) == ["00 ", "0", "\U00010000"]
+
+
 def test_a_grapheme_that_is_larger_than_a_part_is_cut() -> None:
     assert split_bytes("\U0001f468\u200d\U0001f469", 8) == ["\U0001f468\u200d", "\U0001f469"]
 
