@@ -39,8 +39,10 @@ from .models import CalendarEvent as CalendarEvent
 from .models import Capabilities as Capabilities
 from .models import DeviceState as DeviceState
 from .models import Dismissal as Dismissal
+from .models import Gesture as Gesture
 from .models import HeadMove as HeadMove
 from .models import HeadPosition as HeadPosition
+from .models import LedColor as LedColor
 from .models import LinkState as LinkState
 from .models import LocationAccuracy as LocationAccuracy
 from .models import LocationFix as LocationFix
@@ -51,12 +53,15 @@ from .models import Permissions as Permissions
 from .models import PressType as PressType
 from .models import RawEvent as RawEvent
 from .models import RawMessage as RawMessage
+from .models import Recording as Recording
 from .models import SettingChange as SettingChange
 from .models import StopKind as StopKind
 from .models import StopReason as StopReason
 from .models import SystemSettings as SystemSettings
+from .models import TouchEvent as TouchEvent
 from .models import Transcript as Transcript
 from .models import Translation as Translation
+from .models import VoiceActivity as VoiceActivity
 from .models import VoiceSettings as VoiceSettings
 from .server import MiniAppServer as MiniAppServer
 from .session import MentraSession as MentraSession
@@ -74,9 +79,11 @@ __all__ = [
     "Dismissal",
     "EventStream",
     "Gap",
+    "Gesture",
     "HeadMove",
     "HeadPosition",
     "Latest",
+    "LedColor",
     "LedError",
     "LinkDownError",
     "LinkState",
@@ -95,6 +102,7 @@ __all__ = [
     "PressType",
     "RawEvent",
     "RawMessage",
+    "Recording",
     "RequestTimedOutError",
     "RestartPolicy",
     "SessionClosedError",
@@ -107,8 +115,10 @@ __all__ = [
     "StorageError",
     "StreamError",
     "SystemSettings",
+    "TouchEvent",
     "Transcript",
     "Translation",
+    "VoiceActivity",
     "VoiceSettings",
     "__version__",
 ]

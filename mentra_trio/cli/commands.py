@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from mentra_trio.models.device import HeadPosition, PressType
+from mentra_trio.models.device import Gesture, HeadPosition, PressType
+from mentra_trio.models.light import LedColor
 from mentra_trio.simulator.hardware import MODELS
 from mentra_trio.simulator.messages import PERMISSIONS
 from mentra_trio.simulator.speech import spoken_language
@@ -195,6 +196,39 @@ class Hear:
 
 
 @attrs.frozen
+class Glance:
+    """A text has to be on the dashboard."""
+
+    text: str
+    seconds: float = EXPECT_SECONDS
+    """By when."""
+
+
+@attrs.frozen
+class Light:
+    """The light of the glasses has to have a colour."""
+
+    color: str | None
+    """`None` for dark."""
+    seconds: float = EXPECT_SECONDS
+    """By when."""
+
+
+@attrs.frozen
+class Touch:
+    """The wearer touches the glasses."""
+
+    gesture: Gesture
+
+
+@attrs.frozen
+class Murmur:
+    """Somebody speaks, for apps that want the sound and not the words."""
+
+    seconds: float
+
+
+@attrs.frozen
 class Wait:
     """Nothing happens for a while."""
 
@@ -254,6 +288,10 @@ Action = (
     | Set
     | Expect
     | Hear
+    | Glance
+    | Light
+    | Touch
+    | Murmur
     | Wait
     | Stored
     | Declare
@@ -547,6 +585,29 @@ def _read_hear(arguments: _Arguments) -> Hear:
     return Hear(expected.text, expected.seconds)
 
 
+def _read_dashboard(arguments: _Arguments) -> Glance:
+    expected = _read_expect(arguments)
+    return Glance(expected.text, expected.seconds)
+
+
+def _read_light(arguments: _Arguments) -> Light:
+    expected = _read_expect(arguments)
+    if expected.text != "off" and expected.text not in list(LedColor):
+        arguments.fail(f"a light is {', '.join(LedColor)} or off, not {expected.text!r}")
+    return Light(None if expected.text == "off" else expected.text, expected.seconds)
+
+
+def _read_touch(arguments: _Arguments) -> Touch:
+    gestures = [gesture for gesture in Gesture if gesture is not Gesture.UNKNOWN]
+    if arguments.text not in gestures:
+        arguments.fail(f"a touch is one of {', '.join(gestures)}")
+    return Touch(Gesture(arguments.text))
+
+
+def _read_murmur(arguments: _Arguments) -> Murmur:
+    return Murmur(_seconds(arguments) if arguments.words else 1.0)
+
+
 def _says_within(word: Word, number: Word) -> bool:
     is_plain = not word.is_quoted and not number.is_quoted
     return is_plain and word.text == "within" and _NUMBER.fullmatch(number.text) is not None
@@ -746,6 +807,34 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
                 "the word stream in it. Sounds that began before count once: what was heard is not looked at again."
             ),
             read=_read_hear,
+        ),
+        "dashboard": Usage(
+            form="dashboard TEXT [within SECONDS]",
+            summary="fail unless TEXT is seen when looking up",
+            details="It has to be in one of the lines there. The cloud draws them after half a second.",
+            read=_read_dashboard,
+        ),
+        "light": Usage(
+            form="light COLOR|off [within SECONDS]",
+            summary="fail unless the light of the glasses is so",
+            details="Only Mentra Live has one: 'wear Mentra Live' before.",
+            read=_read_light,
+        ),
+        "touch": Usage(
+            form="touch GESTURE",
+            summary="touch the glasses, such as double_tap",
+            details="Waits until the app listens to this gesture, at most 10 seconds.",
+            read=_read_touch,
+        ),
+        "murmur": Usage(
+            form="murmur [SECONDS]",
+            summary="make the sound of speech for the microphone",
+            details=(
+                "For apps that listen to raw sound or to voice activity; waits for them, at most 10 seconds. It is a "
+                "second unless told otherwise, with as much silence behind it as ends an utterance. Transcription "
+                "hears what you say."
+            ),
+            read=_read_murmur,
         ),
         "wait": Usage(form="wait SECONDS", summary="do nothing for a while", read=_read_wait),
         "stored": Usage(

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, assert_never, cast
 import attrs
 import trio
 
+from mentra_trio.models.device import Gesture
 from mentra_trio.models.session import HandlerCrash
 from mentra_trio.server import MiniAppServer
 from mentra_trio.session import MentraSession
 from mentra_trio.simulator import AppState, Cloud, ExpectationError, PhotoOutcome, Stage, User
 from mentra_trio.simulator.glasses import unmet
+from mentra_trio.simulator.sounds import murmur
 
 from .commands import (
     Action,
@@ -26,10 +28,13 @@ from .commands import (
     Dismiss,
     Drop,
     Expect,
+    Glance,
     Head,
     Hear,
     Help,
+    Light,
     Move,
+    Murmur,
     Notify,
     Plan,
     Press,
@@ -40,6 +45,7 @@ from .commands import (
     Stats,
     Stop,
     Stored,
+    Touch,
     Wait,
     Wear,
     Zone,
@@ -65,6 +71,10 @@ _SPANISH = "es-ES"
 """What is spoken to an app that has everything translated into English."""
 _EVENT_LENGTH = timedelta(minutes=30)
 _ALL_ELSE = "  everything else is 0; SessionStatistics explains each"
+_SILENCE = 1.5
+"""Seconds of quiet after speech: more than ends an utterance."""
+_LIGHT_LOOK = 0.02
+"""Seconds between two looks at the light."""
 _POST_PAUSE = 0.1
 """Seconds until the glasses tell their state again, when the cloud had too many such messages in one second."""
 
@@ -258,6 +268,14 @@ class Player:
                 return await self._expect(text, seconds)
             case Hear(text, seconds):
                 return await self._hear(text, seconds)
+            case Glance(text, seconds):
+                return await self._glance(text, seconds)
+            case Light(color, seconds):
+                return await self._check_light(color, seconds)
+            case Touch(gesture):
+                return await self._touch(gesture)
+            case Murmur(seconds):
+                return await self._murmur(seconds)
             case Wait(seconds):
                 await trio.sleep(seconds)
                 return ""
@@ -336,6 +354,29 @@ class Player:
         self._require_running()
 
     # --- buttons and the head
+
+    async def _touch(self, gesture: Gesture) -> str:
+        def is_felt() -> bool:
+            session = self.session
+            return session is not None and session.is_ready and session.subscriptions.touch_name(gesture) is not None
+
+        await self._wait_for_app(is_felt)
+        if not is_felt():
+            raise CommandFailedError(_not_listening(gesture, "session.device.touches.stream() as touches"))
+        self._user.touch(gesture)
+        await self._wait_read()
+        return ""
+
+    async def _murmur(self, seconds: float) -> str:
+        await self._wait_for_app(lambda: self._user.is_microphone_on)
+        if not self._user.is_microphone_on:
+            raise CommandFailedError(_not_listening("sound", "session.mic.stream() as sound"))
+        self._user.detect_voice(is_speaking=True)
+        await self._user.hear_over_time(murmur(seconds))
+        self._user.detect_voice(is_speaking=False)
+        await self._user.hear_over_time(bytes(round(_SILENCE * 16_000) * 2))
+        await self._wait_read()
+        return ""
 
     async def _move(self, sense: _Sense, act: Callable[[], None]) -> str:
         def is_felt() -> bool:
@@ -454,6 +495,26 @@ class Player:
     async def _set(self, key: str, value: object) -> str:
         self._user.change_settings(self.package_name, {key: value})
         await self._wait_read()
+        return ""
+
+    async def _glance(self, text: str, seconds: float) -> str:
+        glasses = self._user.glasses
+        with trio.move_on_after(seconds):
+            while not any(text in line for line in glasses.dashboard):
+                await glasses.wait_changed()
+        if not any(text in line for line in glasses.dashboard):
+            raise CommandFailedError(unmet(f"{text!r} on the dashboard", seconds, glasses.dashboard))
+        return ""
+
+    async def _check_light(self, color: str | None, seconds: float) -> str:
+        glasses = self._user.glasses
+        with trio.move_on_after(seconds):
+            # It changes as time passes, and nobody tells.
+            while glasses.light != color:  # noqa: ASYNC110
+                await trio.sleep(_LIGHT_LOOK)
+        if glasses.light != color:
+            seen = glasses.light or "dark"
+            raise CommandFailedError(f"expected the light to be {color or 'off'} within {seconds:g} s; it is {seen}")
         return ""
 
     async def _expect(self, text: str, seconds: float) -> str:

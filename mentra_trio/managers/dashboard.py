@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from mentra_trio._arguments import joined_lines
 from mentra_trio._link import Link
 from mentra_trio._wire.actions.dashboard import UpdateDashboard
-
-from .arguments import joined_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

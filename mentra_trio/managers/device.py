@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from mentra_trio._arguments import check_hardware, checked_text
 from mentra_trio._flow import EventStream, Latest, Overflow
 from mentra_trio._link import EventSource, Link, StreamSpec, plain_source
 from mentra_trio._wire.actions.device import RequestWifiSetup
@@ -19,8 +20,6 @@ from mentra_trio.models.device import (
     Wifi,
 )
 from mentra_trio.models.phone import BatteryReport
-
-from .arguments import check_hardware, checked_text
 
 _TOUCH = "touch_event"
 _CAPACITY = 64

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from mentra_trio._arguments import check_hardware, checked_count, checked_seconds, checked_text, joined_lines
 from mentra_trio._link import Link
 from mentra_trio._wire.outbound import DisplayEvent
 from mentra_trio.errors import DeviceUnavailableError
 from mentra_trio.models.layouts import BitmapView, ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
 from mentra_trio.text.bitmap import fit_bitmap
-
-from .arguments import check_hardware, checked_count, checked_seconds, checked_text, joined_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

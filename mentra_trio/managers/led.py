@@ -6,14 +6,13 @@ from uuid import uuid4
 
 import attrs
 
+from mentra_trio._arguments import check_glasses, check_hardware, checked_count, checked_seconds
 from mentra_trio._flow import Overflow
 from mentra_trio._link import Link, StreamSpec
 from mentra_trio._wire.actions.light import LED_ANSWERS, SetLed
 from mentra_trio._wire.streams import PlainSubscription
 from mentra_trio.errors import LedError
 from mentra_trio.models.light import LedColor
-
-from .arguments import check_glasses, check_hardware, checked_count, checked_seconds
 
 _ANSWERS: StreamSpec[object] = StreamSpec(
     name="answers of the light",

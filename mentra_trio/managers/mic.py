@@ -6,13 +6,12 @@ from datetime import datetime
 
 import attrs
 
+from mentra_trio._arguments import checked_seconds
 from mentra_trio._flow import EventStream, Gap, Overflow
 from mentra_trio._link import Link, StreamSpec
+from mentra_trio._voice import RATE, SAMPLE, UtteranceFinder
 from mentra_trio._wire.streams import PlainSubscription
 from mentra_trio.models.audio import AudioChunk, Recording, VoiceActivity
-
-from .arguments import checked_seconds
-from .voice import RATE, SAMPLE, UtteranceFinder
 
 _CAPACITY = 100
 """Unread chunks: 2 s to 4 s of the usual 20 ms to 40 ms (P2 5.2)."""

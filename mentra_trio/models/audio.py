@@ -34,7 +34,10 @@ class AudioChunk:
 
 @attrs.frozen(kw_only=True)
 class VoiceActivity:
-    """Somebody began to speak, or stopped (P2 5.4). It may come seconds late, and out of order."""
+    """Somebody began to speak, or stopped. It may come seconds late, and out of order.
+
+    Protocol: P2 5.4.
+    """
 
     is_speaking: bool
     """Whether somebody speaks."""

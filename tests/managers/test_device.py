@@ -194,10 +194,9 @@ async def test_single_gestures_arrive(autojump_clock: MockClock) -> None:
     async with connected() as link:
         device = link.session.device
         async with device.touches.stream("double_tap", Gesture.LONG_PRESS) as some, device.touches.stream() as every:
-            await link.socket.expect("subscription_update")
-            assert (await link.socket.expect("subscription_update"))["subscriptions"] == [
-                "touch_event:double_tap", "touch_event:long_press", "touch_event", "augmentos:*"
-            ]  # fmt: skip
+            await wait_all_tasks_blocked()
+            names = ["touch_event:double_tap", "touch_event:long_press", "touch_event", "augmentos:*"]
+            assert link.socket.unread()[-1]["subscriptions"] == names
             for name in ("double_tap", "single_tap", "long_press"):
                 stream = "touch_event" if name == "single_tap" else f"touch_event:{name}"
                 await touch(link, stream, gesture_name=name)

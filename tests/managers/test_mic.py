@@ -14,7 +14,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mentra_trio import AudioChunk
-from mentra_trio.managers.voice import UtteranceFinder
+from mentra_trio._voice import UtteranceFinder
 from mentra_trio.models import Recording
 from mentra_trio.models.session import StopKind, StopReason
 from tests.scripted_cloud import Connected, connected

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from mentra_trio.errors import DeviceUnavailableError
+from .errors import DeviceUnavailableError
 
 if TYPE_CHECKING:
-    from mentra_trio._link import Link
-    from mentra_trio.models.device import Capabilities
+    from ._link import Link
+    from .models.device import Capabilities
 
 SHORTEST = 0.001
 """Seconds; the wire has whole milliseconds, of which 0 means something else (P3 1.2)."""
