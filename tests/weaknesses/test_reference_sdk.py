@@ -30,6 +30,7 @@ from mentra_trio import (
     SlowConsumerError,
     StopKind,
     StopReason,
+    StorageError,
 )
 from mentra_trio._wire.outbound import Family, Request
 from mentra_trio.errors import DeviceUnavailableError, PermissionDeniedError, PhotoError, StreamError
@@ -857,6 +858,9 @@ async def test_weakness_31_every_class_of_error_is_raised(autojump_clock: MockCl
         with pytest.raises(DeviceUnavailableError) as unavailable:
             await session.camera.take_photo()
         note(unavailable.value)
+        with pytest.raises(StorageError) as unread:
+            await session.storage.keys()
+        note(unread.value)
         services.cancel()
         await link.socket.cut()
         await wait_all_tasks_blocked()
