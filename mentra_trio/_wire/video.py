@@ -44,19 +44,17 @@ def video_status(fields: JsonObject) -> VideoStatus:
     )
 
 
-def existing_video(value: object) -> ExistingVideo | None:
-    """Read the description of a stream that goes on; `None` where it has no name."""
+def existing_video(value: object) -> ExistingVideo:
+    """Read the description of a stream that goes on, as far as there is one."""
     fields = _members(value)
-    stream_id = _text(fields, "streamId")
-    if not stream_id:
-        return None
     viewers = fields.get("activeViewers")
     return ExistingVideo(
-        stream_id=stream_id,
+        stream_id=_text(fields, "streamId"),
         is_managed=fields.get("type") == "managed",
         state=VideoState(_text(fields, "status")),
         created_at=_moment(fields.get("createdAt")),
         package_name=_text(fields, "requestingAppId") or None,
+        stream_url=_text(fields, "streamUrl") or None,
         viewers=viewers if isinstance(viewers, int) and not isinstance(viewers, bool) else None,
         urls=_urls(fields),
     )

@@ -11,8 +11,11 @@ _LIMITS = {"width": (320, 1920), "height": (240, 1080), "frame_rate": (10, 60), 
 """What glasses can do (P3 6.1)."""
 
 
-class VideoState(enum.Enum):
-    """Where a stream stands. Direct streams that fail are told as stopped by today's cloud (P3 6.2)."""
+class VideoState(enum.StrEnum):
+    """Where a stream stands.
+
+    Direct streams that fail are told as stopped by today's cloud (P3 6.2).
+    """
 
     INITIALIZING = "initializing"
     """It starts, or comes back after a loss between glasses and server."""
@@ -55,14 +58,19 @@ class RestreamTarget:
     url: str = attrs.field(repr=False)
     """With its key: do not log it."""
     name: str | None = None
+    """As it was given; `None` where the cloud does not say."""
     status: str | None = None
     """`active`, `error` or `stopped`."""
     error: str | None = None
+    """What is wrong; `None` where nothing is."""
 
 
 @attrs.frozen(kw_only=True)
 class VideoUrls:
-    """Where a managed stream can be watched. Which of them work depends on the stream (P3 6.3)."""
+    """Where a managed stream can be watched.
+
+    Which of them work depends on the stream (P3 6.3).
+    """
 
     hls: str | None = None
     """Works with restream targets."""
@@ -73,6 +81,7 @@ class VideoUrls:
     preview: str | None = None
     """A page with a player; comes some seconds after the start."""
     thumbnail: str | None = None
+    """A picture of it; comes with the page."""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +91,9 @@ class VideoStatus:
     stream_id: str
     """The cloud's name for it; empty where it does not say."""
     state: VideoState
+    """Where it stands."""
     is_managed: bool
+    """Whether the cloud takes it, and not a server of the app's own."""
     message: str = ""
     """The cloud's words, often empty."""
     urls: VideoUrls = attrs.field(factory=VideoUrls)
@@ -93,17 +104,24 @@ class VideoStatus:
 
 @attrs.frozen(kw_only=True)
 class ExistingVideo:
-    """A stream of the wearer that goes on, whoever started it (P3 6.5)."""
+    """A stream of the wearer that goes on, whoever started it."""
 
     stream_id: str
+    """The cloud's name for it; empty where it does not say."""
     is_managed: bool
+    """Whether the cloud takes it, and not a server of an app's own."""
     state: VideoState
+    """`ACTIVE`, whatever it is: today's cloud says nothing else here."""
     created_at: datetime | None = None
+    """Since when (UTC); `None` where the cloud does not say."""
     package_name: str | None = None
     """Who started it; told of direct streams alone."""
+    stream_url: str | None = attrs.field(default=None, repr=False)
+    """Where it goes, with its key; told of direct streams alone."""
     viewers: int | None = None
     """How many apps watch; told of managed streams alone."""
     urls: VideoUrls = attrs.field(factory=VideoUrls)
+    """Where it can be watched; told of managed streams alone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -137,4 +155,6 @@ class AudioOptions:
     sample_rate: int | None = None
     """Samples a second."""
     echo_cancellation: bool | None = None
+    """Whether the wearer's own echo is taken out."""
     noise_suppression: bool | None = None
+    """Whether noise is taken out."""

@@ -361,7 +361,10 @@ async def test_an_odd_description_is_read_as_far_as_it_goes(autojump_clock: Mock
         await at.socket.send("stream_status_check_response", hasActiveStream=True, streamInfo=info)
         await wait_all_tasks_blocked()
         (one,) = found
-        assert one is None or (one.stream_id, one.created_at, one.viewers) == ("s", None, None)
+        assert one is not None
+        name = info.get("streamId")
+        assert one.stream_id == (name if isinstance(name, str) else "")
+        assert (one.created_at, one.viewers, one.state) == (None, None, VideoState.UNKNOWN)
 
 
 # The connection

@@ -86,7 +86,7 @@ class VideoStream:
         """Find out whether it ended while nothing could be heard: the cloud says nothing of that by itself (P3 6.5)."""
         with suppress(RequestTimedOutError, LinkDownError, SessionClosedError):
             found = await check(self._link)
-            if found is None or found.stream_id != self.stream_id:
+            if found is None or found.stream_id not in {self.stream_id, ""}:
                 self._ended("it ended while the connection was lost")
 
     def _ended(self, message: str) -> None:

@@ -255,7 +255,9 @@ class _Driver:
             for name, each in (as_object(step.message) or {}).items():
                 if each == mark:
                     place = sum(other.type == step.type for other in told[: told.index(step)])
-                    ours = [at.fields for at in self._user.phone_log if at.fields and at.fields.get("type") == step.type]
+                    ours = [
+                        at.fields for at in self._user.phone_log if at.fields and at.fields.get("type") == step.type
+                    ]
                     return str(ours[place][name]) if place < len(ours) else mark
         return mark
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .camera import acked_sessions, one_photo_at_a_time, refuses_photo, takes_upload
+from .camera import acked_sessions, one_photo_at_a_time, refuses_photo, takes_upload, unanswered_check
 from .clock import known_zone, told_zone
 from .commands import (
     checks_light,
@@ -185,6 +185,7 @@ REWRITES: dict[str, Rewrite] = {
         typed_transcript,
         typed_translation,
         unanswered,
+        unanswered_check,
         unread_storage,
         utf8_ids,
         waits_for_link,

@@ -66,3 +66,15 @@ def acked_sessions(items: list[Item], item: Item) -> None:
     message = cast("Json", copy.deepcopy(item.message))
     cast("Json", message["body"])["sessionsUpdated"] = len(asked & acked)
     item.message = message
+
+
+def unanswered_check(items: list[Item], item: Item) -> None:
+    """Without an answer nobody knows whether there is a stream: that is an error, and not a no."""
+    place = items.index(item)
+    asked = [other for other in items[:place] if field(other.message, "type") == "stream_status_check"]
+    ids = {field(other.message, "requestId") for other in asked}
+    answers = [other for other in items[:place] if field(other.message, "type") == "stream_status_check_response"]
+    if not answers:
+        item.kind, item.value = "error", "rejected"
+    elif all(field(answer.message, "requestId") not in {None, *ids} for answer in answers):
+        item.kind, item.value, item.window = "error", "RequestTimedOutError", (5.0, 5.1)
