@@ -25,7 +25,6 @@ from .managers.device import DeviceManager
 from .managers.display import DisplayManager
 from .managers.led import LedManager
 from .managers.location import LocationManager
-from .managers.led import LedManager
 from .managers.mic import MicManager
 from .managers.permissions import PermissionsManager
 from .managers.phone import PhoneManager
@@ -81,8 +80,6 @@ class MentraSession:
     """The wearer's time of day."""
     led: LedManager = attrs.field(init=False)
     """The light that the wearer sees."""
-    led: LedManager = attrs.field(init=False)
-    """The light that the wearer sees."""
     dashboard: DashboardManager = attrs.field(init=False)
     """What the wearer sees when looking up."""
     settings: SettingsManager = attrs.field(init=False)
@@ -105,7 +102,6 @@ class MentraSession:
         self.phone = PhoneManager(self._runtime)
         self.location = LocationManager(self._runtime)
         self.time = TimeManager(self._runtime)
-        self.led = LedManager(self._runtime)
         self.led = LedManager(self._runtime)
         self.dashboard = DashboardManager(self._runtime)
         self.settings = SettingsManager(self._runtime)

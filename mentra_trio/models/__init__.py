@@ -39,7 +39,6 @@ from .layouts import Layout as Layout
 from .layouts import ReferenceCard as ReferenceCard
 from .layouts import TextWall as TextWall
 from .light import LedColor as LedColor
-from .light import LedColor as LedColor
 from .location import LocationAccuracy as LocationAccuracy
 from .location import LocationFix as LocationFix
 from .permissions import Permission as Permission

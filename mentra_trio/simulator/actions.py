@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from .dashboard import ignore, update_dashboard
 from .hands import ask_for_wifi
-from .hands import ask_for_wifi
 from .lights import control_light
 from .photos import request_photo, set_fov
 from .places import poll_location
-from .video import check_streams, start_direct, start_managed, stop_direct, stop_managed
 from .sound import end_stream, play_sound, start_stream, stop_sound
+from .video import check_streams, start_direct, start_managed, stop_direct, stop_managed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +27,6 @@ ACTIONS: dict[str, Action] = {
     "location_poll_request": poll_location,
     "rgb_led_control": control_light,
     "request_wifi_setup": ask_for_wifi,
-    "request_wifi_setup": ask_for_wifi,
     "dashboard_content_update": update_dashboard,
     "dashboard_mode_change": ignore,
     "dashboard_system_update": ignore,
@@ -36,6 +34,8 @@ ACTIONS: dict[str, Action] = {
     "audio_stop_request": stop_sound,
     "audio_stream_start": start_stream,
     "audio_stream_end": end_stream,
+    "photo_request": request_photo,
+    "camera_fov_set": set_fov,
     "stream_request": start_direct,
     "rtmp_stream_request": start_direct,
     "stream_stop": stop_direct,
@@ -43,7 +43,5 @@ ACTIONS: dict[str, Action] = {
     "managed_stream_request": start_managed,
     "managed_stream_stop": stop_managed,
     "stream_status_check": check_streams,
-    "photo_request": request_photo,
-    "camera_fov_set": set_fov,
 }
 """Which action handles which `type`."""

@@ -396,13 +396,13 @@ class AppSession:
         )
         connection.is_acked = True
         connection.send(messages.device_state_update(home.device_state, home.cloud.timestamp(), full=True))
+        if self.is_v3:
+            home.streams.resume(self)
         if ack == "tpa_connection_ack":
             self._finish_start(STARTED)
         home.cloud.notify()
 
     # --- losing a socket
-        if self.is_v3:
-            home.streams.resume(self)
 
     def connection_closed(self, connection: AppConnection) -> None:
         """Take the close of one of the app's sockets, old and refused ones included."""
@@ -453,8 +453,6 @@ class AppSession:
             home.broadcast_app_state()
         result = await self._connect().wait()
         if not result.succeeded:
-            home.display.app_stopped(self.package_name)
-            home.dashboard.app_stopped(self.package_name)
             home.tell_phone(messages.app_stopped(home.cloud.timestamp(), package_name=self.package_name))
         return result
 

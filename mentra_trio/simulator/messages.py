@@ -354,6 +354,7 @@ PERMISSIONS = (
     "NOTIFICATIONS",
     "ALL",
 )
+"""Names of the console, in its order (P2 9.1)."""
 
 
 def permissions(package_name: str, names: Collection[str], make_id: Callable[[], str]) -> Reply:
@@ -493,7 +494,6 @@ def wifi_setup(package_name: str, request: JsonObject, timestamp: str) -> JsonOb
     return {"type": "show_wifi_setup", **told, "appPackageName": package_name, "timestamp": timestamp}
 
 
-_LIGHT_FIELDS = ("requestId", "packageName", "action", "color", "ontime", "offtime", "count")
 _BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -596,6 +596,7 @@ def stream_check(info: JsonObject | None) -> JsonObject:
     return told if info is None else {**told, "streamInfo": info}
 
 
+_LIGHT_FIELDS = ("requestId", "packageName", "action", "color", "ontime", "offtime", "count")
 
 
 def light(user_id: str, request: JsonObject, timestamp: str) -> JsonObject:

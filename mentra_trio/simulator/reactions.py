@@ -6,12 +6,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from .hands import pick_wifi
-from .hands import pick_wifi
 from .lights import shine
 from .loudspeaker import fall_silent, play_on
 from .photos import snap, turn_camera
-from .video import begin_video, end_video, keep_video_alive
 from .places import locate
+from .video import begin_video, end_video, keep_video_alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,12 +27,11 @@ REACTIONS: Mapping[str, Reaction] = MappingProxyType(
         "request_single_location": locate,
         "rgb_led_control": shine,
         "show_wifi_setup": pick_wifi,
-        "show_wifi_setup": pick_wifi,
+        "photo_request": snap,
+        "camera_fov_set": turn_camera,
         "start_stream": begin_video,
         "stop_stream": end_video,
         "keep_stream_alive": keep_video_alive,
-        "photo_request": snap,
-        "camera_fov_set": turn_camera,
         "audio_play_request": play_on,
         "audio_stop_request": fall_silent,
     }

@@ -87,8 +87,6 @@ class User:
     """What the wearer hears."""
     home_network: str | None = attrs.field(default="Home", init=False)
     """The Wi-Fi network that the wearer picks when an app asks for one; `None` for a wearer who does not care to."""
-    home_network: str | None = attrs.field(default="Home", init=False)
-    """The Wi-Fi network that the wearer picks when an app asks for one; `None` for a wearer who does not care to."""
     acts_by_itself: bool = attrs.field(default=True, init=False)
     """Whether the phone does and answers what apps ask of it. Turn it off to play it by hand, with `phone_message`."""
     _log: deque[PhoneMessage] = attrs.field(factory=lambda: deque[PhoneMessage](maxlen=_LOG), init=False, repr=False)
@@ -223,15 +221,6 @@ class User:
 
         self._cloud.agenda.later(seconds, tell)
 
-    def tell_device_later(self, seconds: float, state: Mapping[str, object]) -> None:
-        """Let the phone tell about the glasses after a while, if it is still connected then."""
-
-        def tell() -> None:
-            if self.is_connected:
-                self.post_device_state(state)
-
-        self._cloud.agenda.later(seconds, tell)
-
     def _react(self, message: JsonObject) -> None:
         reaction = REACTIONS.get(str(message.get("type"))) if self.acts_by_itself else None
         if reaction is not None:
@@ -349,18 +338,6 @@ class User:
         pressed = _known(PressType, kind, "a press")
         self.phone_message(
             {"type": "button_press", "buttonId": button, "pressType": pressed, "timestamp": self._milliseconds()}
-        )
-
-    def touch(self, gesture: Gesture | str) -> None:
-        """Touch the glasses: `single_tap`, `double_tap`, `forward_swipe` ... (P2 6.2.3)."""
-        felt = _known(Gesture, gesture, "a touch")
-        self.phone_message(
-            {
-                "type": "touch_event",
-                "device_model": self.glasses.model,
-                "gesture_name": felt,
-                "timestamp": self._milliseconds(),
-            }
         )
 
     def touch(self, gesture: Gesture | str) -> None:

@@ -14,8 +14,8 @@ from .device import RequestWifiSetup
 from .light import SetLed
 from .location import PollLocation
 from .speaker import EndAudioStream, PlayAudio, StartAudioStream, StopAudio
-
 from .video import CheckStream, StartManagedStream, StartStream, StopManagedStream, StopStream
+
 if TYPE_CHECKING:
     from mentra_trio._wire.outbound import Command
 
