@@ -500,8 +500,10 @@ class Player:
     async def _glance(self, text: str, seconds: float) -> str:
         glasses = self._user.glasses
         with trio.move_on_after(seconds):
+            await trio.lowlevel.checkpoint()
             while not any(text in line for line in glasses.dashboard):
                 await glasses.wait_changed()
+        await trio.lowlevel.checkpoint()
         if not any(text in line for line in glasses.dashboard):
             raise CommandFailedError(unmet(f"{text!r} on the dashboard", seconds, glasses.dashboard))
         return ""
@@ -509,9 +511,11 @@ class Player:
     async def _check_light(self, color: str | None, seconds: float) -> str:
         glasses = self._user.glasses
         with trio.move_on_after(seconds):
+            await trio.lowlevel.checkpoint()
             # It changes as time passes, and nobody tells.
             while glasses.light != color:  # noqa: ASYNC110
                 await trio.sleep(_LIGHT_LOOK)
+        await trio.lowlevel.checkpoint()
         if glasses.light != color:
             seen = glasses.light or "dark"
             raise CommandFailedError(f"expected the light to be {color or 'off'} within {seconds:g} s; it is {seen}")

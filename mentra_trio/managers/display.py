@@ -137,6 +137,7 @@ class DisplayManager:
         if not layouts:
             msg = "an animation needs at least one frame"
             raise ValueError(msg)
+        await trio.lowlevel.checkpoint()
         due = trio.current_time()
         for _ in rounds:
             for layout in layouts:
@@ -173,7 +174,7 @@ def _bitmap(data: object, *, left: int | None = None, top: int | None = None) ->
         except (binascii.Error, ValueError):
             msg = "data is text that is no base64 (hex is not understood); pass the bytes of the file"
             raise ValueError(msg) from None
-    if not isinstance(data, bytes | bytearray | memoryview):
+    if not isinstance(data, bytes | bytearray):
         msg = f"data is {type(data).__name__}, not the bytes of a BMP file or their base64"
         raise TypeError(msg)
     ready = fit_bitmap(bytes(data), left=left, top=top)

@@ -8,9 +8,14 @@
 `grids`       two texts side by side, and tables
 `captions`    what is being said, the newest lines at the bottom
 `pieces`      progress bars and lists
+`bitmap`      ready BMP files, put on the canvas of glasses
 `compatible`  the reference's layout, bit for bit
 """
 
+from .bitmap import Bitmap as Bitmap
+from .bitmap import BitmapError as BitmapError
+from .bitmap import fit_bitmap as fit_bitmap
+from .bitmap import read_bmp as read_bmp
 from .captions import CaptionView as CaptionView
 from .clusters import graphemes as graphemes
 from .fitting import ELLIPSIS as ELLIPSIS
@@ -57,6 +62,8 @@ __all__ = [
     "PROFILES",
     "Z100",
     "Align",
+    "Bitmap",
+    "BitmapError",
     "BreakMode",
     "CaptionView",
     "Columns",
@@ -75,12 +82,14 @@ __all__ = [
     "columns",
     "detect_script",
     "fit",
+    "fit_bitmap",
     "fits",
     "graphemes",
     "iter_lines",
     "measure",
     "paginate",
     "progress_bar",
+    "read_bmp",
     "shorten",
     "split_bytes",
     "table",

@@ -179,6 +179,7 @@ async def test_an_answer_at_the_top_level_counts_too(autojump_clock: MockClock) 
 
 async def test_answers_to_others_and_late_ones_change_nothing(autojump_clock: MockClock) -> None:
     """The cloud relays the answers to every app (P3 8.3)."""
+    request_id = ""
     async with connected() as link:
         with trio.move_on_after(1):
             async with trio.open_nursery() as nursery:

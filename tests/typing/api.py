@@ -20,9 +20,11 @@ from mentra_trio import (
     Dismissal,
     EventStream,
     Gap,
+    Gesture,
     HeadMove,
     HeadPosition,
     Latest,
+    LedColor,
     LinkDownError,
     LinkState,
     LocationAccuracy,
@@ -39,6 +41,7 @@ from mentra_trio import (
     PressType,
     RawEvent,
     RawMessage,
+    Recording,
     RequestTimedOutError,
     RestartPolicy,
     SessionClosedError,
@@ -49,9 +52,11 @@ from mentra_trio import (
     StopKind,
     StopReason,
     SystemSettings,
+    TouchEvent,
     Transcript,
     Translation,
     VoiceSettings,
+    VoiceActivity,
     __version__,
 )
 from mentra_trio.managers.speaker import SpeakerStream
@@ -133,6 +138,28 @@ async def sound_and_hands(session: MentraSession) -> None:
     async for move in session.device.head.stream():
         assert_type(move, HeadMove)
         assert_type(move.position, HeadPosition)
+
+
+async def light_and_words(session: MentraSession) -> None:
+    await session.led.set_color("red", duration=2)
+    await session.led.blink(LedColor.GREEN, on=0.2, off=0.1, count=2, confirm=True)
+    await session.led.off()
+    await session.dashboard.show_text(["one", "two"])
+    await session.dashboard.clear()
+    await session.display.show_bitmap(b"BM", left=1, duration=2)
+    await session.display.show_animation([b"BM", "Qk0="], repeat=None)
+    assert_type(await session.mic.record(2), Recording)
+    assert_type((await session.mic.record_utterance(pause=1)).to_wav(), bytes)
+    assert_type(session.mic.is_speaking, bool)
+    async for activity in session.mic.voice_activity.stream(sound=False):
+        assert_type(activity, VoiceActivity)
+    async for touch in session.device.touches.stream("double_tap", Gesture.UP_SWIPE):
+        assert_type(touch, TouchEvent)
+        assert_type(touch.gesture, Gesture)
+    assert_type(session.device.battery_level, Latest[int | None])
+    assert_type(session.device.wifi.value.ssid, str | None)
+    assert_type(session.device.state.select(lambda now: now.style), Latest[str | None])
+    await session.device.request_wifi_setup("why")
 
 
 async def state(session: MentraSession) -> None:

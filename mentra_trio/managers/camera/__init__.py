@@ -11,9 +11,10 @@ from uuid import uuid4
 import attrs
 import trio
 
+from mentra_trio._arguments import check_hardware
 from mentra_trio._link import Link
 from mentra_trio._wire.actions.camera import ForwardPhoto, PhotoFailure, SetFov, TakePhoto
-from mentra_trio.errors import DeviceUnavailableError, PhotoError, StreamError
+from mentra_trio.errors import PhotoError, StreamError
 from mentra_trio.models.camera import FovPosition, Photo, PhotoCompression, PhotoForwarded, PhotoSize
 
 from .video import VideoStream, check, end_left_behind, open_video, start_of
@@ -231,9 +232,7 @@ class CameraManager:
 
     def _check_hardware(self) -> None:
         """Raise where the glasses are known to have no camera: the request would die on the phone (P3 0.5)."""
-        capabilities = self._link.state.capabilities.value
-        if capabilities is not None and not capabilities.has_camera:
-            raise DeviceUnavailableError(f"{capabilities.model_name or 'the glasses'} have no camera")
+        check_hardware(self._link, lambda capabilities: capabilities.has_camera, "camera")
 
 
 def _new_id() -> str:

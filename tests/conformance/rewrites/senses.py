@@ -59,7 +59,9 @@ GESTURES = frozenset(
 
 
 def _gestures(call: Item) -> list[object]:
-    given = call.args[0] if call.args else []
+    if not call.args:
+        return []
+    given = call.args[0]
     return cast("list[object]", given) if isinstance(given, list) else [given]
 
 
