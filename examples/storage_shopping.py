@@ -20,7 +20,7 @@ class Item:
 async def read(session: MentraSession) -> list[Item]:
     """Give the list as it is stored; an older version of this app may have stored something else."""
     try:
-        return await session.storage.get("list", [], as_type=list[Item])
+        return await session.storage.get("list", as_type=list[Item]) or []
     except DecodeError:
         return []
 

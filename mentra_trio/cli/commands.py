@@ -841,8 +841,8 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             form="stored [KEY VALUE]",
             summary="print what the app stored, or store a value",
             details=(
-                "Keys are those of the cloud, where a dot is %2E. A value that is stored here stands for one of another "
-                "server of the app: a session that runs sees it after storage.reload()."
+                "Keys are those of the cloud, where a dot is %2E. A value that is stored here stands for one of "
+                "another server of the app: a session that runs sees it after storage.reload()."
             ),
             read=_read_stored,
         ),

@@ -36,7 +36,7 @@ class Permissions:
     declared: frozenset[Permission] = frozenset()
     """All of them, with `ALL` and the older `NOTIFICATIONS` written out. Empty while nothing is known."""
     is_known: bool = False
-    """Whether the cloud has told. Until then everything is tried, as the cloud does with an app that it does not find."""
+    """Whether the cloud has told. Until then everything is tried: the cloud does the same with an unknown app."""
 
     def allows(self, permission: Permission) -> bool:
         """Tell whether what needs this permission may be tried: it is declared, or nothing is known."""

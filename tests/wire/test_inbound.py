@@ -15,6 +15,7 @@ from mentra_trio._wire.inbound import (
     ConnectionRefused,
     DeviceStateUpdate,
     InboundMessage,
+    PermissionDenied,
     PermissionDetail,
     PermissionRefused,
     Ping,
@@ -255,6 +256,10 @@ EXAMPLES: list[tuple[JsonObject, InboundMessage]] = [
         ),
     ),
     (
+        {"type": "permission_denied", "message": "m", "permission": "camera", "streamType": "photo_taken"},
+        PermissionDenied(message="m", permission="camera", stream_type="photo_taken"),
+    ),
+    (
         {
             "type": "data_stream",
             "sessionId": SESSION,
@@ -296,7 +301,13 @@ def test_every_type_has_an_example_and_the_real_cloud_sends_most_of_them() -> No
     assert {message.TYPE for _, message in EXAMPLES} == {cls.TYPE for cls in INBOUND_TYPES.values()}
 
     never_sent = set(INBOUND_TYPES) - {str(message["type"]) for _, message in from_real_cloud()}
-    assert never_sent == {"ping", "permission_error", "connection_error", "mentraos_settings_update"}
+    assert never_sent == {
+        "ping",
+        "permission_error",
+        "permission_denied",
+        "connection_error",
+        "mentraos_settings_update",
+    }
 
 
 NEEDED = {
