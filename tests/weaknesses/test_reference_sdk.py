@@ -18,6 +18,7 @@ from mentra_trio import (
     CloudRefusedError,
     ConfigError,
     EventStream,
+    LedError,
     LinkDownError,
     LinkState,
     LocationAccuracy,
@@ -33,7 +34,7 @@ from mentra_trio import (
     StorageError,
 )
 from mentra_trio._wire.outbound import Family, Request
-from mentra_trio.errors import DeviceUnavailableError, PermissionDeniedError, PhotoError, StreamError
+from mentra_trio.errors import DeviceUnavailableError, PermissionDeniedError, PhotoError, PlaybackError, StreamError
 from tests.net.test_asgi import call
 from tests.net.test_uploads import JPEG, MULTIPART, form, part, photo
 from tests.scripted_cloud import (
@@ -837,6 +838,13 @@ async def test_weakness_31_every_class_of_error_is_raised(autojump_clock: MockCl
             await link.socket.send("photo_response", requestId=asked["requestId"], success=False)
             await link.socket.expect("managed_stream_request")
             await link.socket.send("managed_stream_status", status="error")
+            asked = await link.socket.expect("audio_play_request")
+            await link.socket.send("audio_play_response", requestId=asked["requestId"], success=False, error="no")
+            await link.socket.expect("subscription_update")
+            asked = await link.socket.expect("rgb_led_control")
+            answer = "rgb_led_control_response"
+            await link.socket.event(answer, type=answer, requestId=asked["requestId"], success=False)
+            await link.socket.expect("subscription_update")
             await link.socket.send("capabilities_update", capabilities={"modelName": "G1", "hasCamera": False})
 
         services = trio.CancelScope()
@@ -854,6 +862,12 @@ async def test_weakness_31_every_class_of_error_is_raised(autojump_clock: MockCl
             async with session.camera.open_stream(clear=False):
                 pass
         note(stream_failed.value)
+        with pytest.raises(PlaybackError) as unplayed:
+            await session.speaker.play("https://example.com/a.mp3")
+        note(unplayed.value)
+        with pytest.raises(LedError) as dark:
+            await session.led.off(confirm=True)
+        note(dark.value)
         await wait_all_tasks_blocked()
         with pytest.raises(DeviceUnavailableError) as unavailable:
             await session.camera.take_photo()
