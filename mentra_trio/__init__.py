@@ -47,9 +47,9 @@ from .models import LinkState as LinkState
 from .models import LocationAccuracy as LocationAccuracy
 from .models import LocationFix as LocationFix
 from .models import Notification as Notification
-from .models import Playback as Playback
 from .models import Permission as Permission
 from .models import Permissions as Permissions
+from .models import Playback as Playback
 from .models import PressType as PressType
 from .models import RawEvent as RawEvent
 from .models import RawMessage as RawMessage

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, assert_never, cast
 import attrs
 import trio
 
-from mentra_trio.models.device import Gesture
 from mentra_trio.models.session import HandlerCrash
 from mentra_trio.server import MiniAppServer
 from mentra_trio.session import MentraSession
@@ -55,6 +54,7 @@ from .commands import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from mentra_trio.models.device import Gesture
     from mentra_trio.simulator import AppSession, Glasses
     from mentra_trio.simulator.speech import SpeechStream
 
