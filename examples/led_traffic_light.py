@@ -1,4 +1,4 @@
-"""Turn the light of the glasses red, then green, with each press of a button. Glasses without a light are told apart."""
+"""Turn the light of the glasses red, then green, with each press of a button. Glasses without a light are told."""
 
 from mentra_trio import DeviceUnavailableError, LedError, MentraSession, MiniAppServer
 

@@ -17,14 +17,6 @@ class Item:
     """When, as ISO 8601."""
 
 
-async def read(session: MentraSession) -> list[Item]:
-    """Give the list as it is stored; an older version of this app may have stored something else."""
-    try:
-        return await session.storage.get("list", as_type=list[Item]) or []
-    except DecodeError:
-        return []
-
-
 async def show(session: MentraSession, items: list[Item]) -> None:
     """Show what is to be bought."""
     await session.display.show_text_wall("\n".join(item.name for item in items) or "Nothing to buy")
@@ -34,7 +26,9 @@ async def show(session: MentraSession, items: list[Item]) -> None:
 async def shopping(session: MentraSession) -> None:
     """Listen for what is to be bought. Changes are written by themselves, also when the session ends."""
     try:
-        items = await read(session)
+        items = await session.storage.get("list", as_type=list[Item]) or []
+    except DecodeError:
+        items = []  # an older version of this app has stored something else
     except StorageError:
         await session.display.show_text_wall("Your list cannot be read now")
         return

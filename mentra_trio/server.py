@@ -203,7 +203,7 @@ class MiniAppServer:
         """Run the app's sessions while the block runs; their tasks live in here.
 
         `dev`, `connector`, `http` and `offload` override what the app was made with, for tools and tests of somebody's
-        app (a connector brings its own HTTP, as above); `on_crash` is told when a handler raised, which is logged in any case.
+        app (a connector brings its own HTTP, as above). `on_crash` is told when a handler raised; it is logged anyway.
 
         Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
         starts them again when the server is back (P1 2.7). It takes at most a few seconds.

@@ -106,7 +106,7 @@ class _Socket:
         messages, self._arrived = self._arrived, []
         self._size = 0
         self._room.unpark_all()
-        return messages
+        return messages  # noqa: ASYNC910 - it has checkpointed, or parked
 
     async def send(self, message: str | bytes) -> None:
         if self._end is not None:

@@ -49,7 +49,7 @@ class Services:
             for duty in duties:
                 nursery.start_soon(self._contain, duty)
 
-    async def _contain(self, service: Service) -> None:
+    async def _contain(self, service: Service) -> None:  # noqa: ASYNC910 - a task, nobody awaits it
         """Let a bug in one service cost that service, not the session."""
         try:
             await service()

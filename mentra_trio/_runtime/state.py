@@ -53,7 +53,7 @@ class CloudState:
     system: LatestSource[SystemSettings] = attrs.field(init=False, factory=lambda: LatestSource(SystemSettings()))
     zone: LatestSource[ZoneInfo | None] = attrs.field(init=False, factory=_no_zone)
     location: LatestSource[LocationFix | None] = attrs.field(init=False, factory=_no_location)
-    speaking: LatestSource[bool] = attrs.field(init=False, factory=lambda: LatestSource(False))  # noqa: FBT003
+    speaking: LatestSource[bool] = attrs.field(init=False, factory=lambda: LatestSource(False))
     permissions: LatestSource[Permissions] = attrs.field(init=False, factory=lambda: LatestSource(Permissions()))
     _book: SettingsBook = attrs.field(init=False, factory=SettingsBook)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import enum
-from collections.abc import Callable, Mapping  # noqa: TC003  (cattrs resolves field types at run time)
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Generic, TypeVar
 
 import attrs

@@ -803,8 +803,8 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             form="hear TEXT [within SECONDS]",
             summary=f"fail unless TEXT is heard within {EXPECT_SECONDS:g} seconds",
             details=(
-                "TEXT is looked for in what is spoken, and in the addresses of other sounds; the address of a stream has "
-                "the word stream in it. Sounds that began before count once: what was heard is not looked at again."
+                "TEXT is looked for in what is spoken, and in the addresses of other sounds; the address of a stream "
+                "has the word stream in it. Sounds that began before count once: what was heard is not looked at again."
             ),
             read=_read_hear,
         ),

@@ -482,6 +482,7 @@ class Player:
         return ""
 
     async def _prepare_photo(self, path: str | None, code: str | None) -> str:
+        await trio.lowlevel.checkpoint()
         camera = self._user.glasses.camera
         if path is not None:
             try:

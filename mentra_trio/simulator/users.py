@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,7 +27,7 @@ from .waiting import WAIT_SECONDS, absence, deafness, hopelessness, wait_or_tell
 from .webhooks import Uploader
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from .connection import AppConnection
@@ -575,6 +575,7 @@ class User:
         While the cloud wants the microphone off the phone sends nothing, and what is heard then is lost (P2 5.3).
         """
         size = round(chunk * _SAMPLES) * 2
+        await trio.lowlevel.checkpoint()
         for start in range(0, len(pcm), size):
             await trio.sleep(chunk)
             if self.is_microphone_on:

@@ -121,7 +121,7 @@ class Managed:
     keep_alive: KeepAlive
     ingest: str = attrs.field(repr=False)
     state: str = "initializing"
-    viewers: dict[str, JsonObject] = attrs.field(factory=lambda: dict[str, "JsonObject"]())
+    viewers: dict[str, JsonObject] = attrs.field(factory=dict[str, "JsonObject"])
     """Which apps watch, and what each was told last."""
     is_begun: bool = False
     """Whether the phone was told."""

@@ -223,7 +223,7 @@ async def test_reading_changes_always_checkpoints(source: LatestSource[int]) -> 
 
 
 async def test_a_part_changes_only_when_it_does() -> None:
-    source = LatestSource((1, "a"))
+    source = LatestSource[tuple[int, str]]((1, "a"))
     part = source.latest.select(lambda value: value[0])
     changes = part.changes()
     source.set((1, "b"))

@@ -327,6 +327,7 @@ async def test_a_cancelled_write_sends_nothing_later(autojump_clock: MockClock) 
         with trio.move_on_after(0.1):
             await stream.sound.write(b"early")
         await stream.sound.write(b"one")
+        await wait_all_tasks_blocked()  # a write returns when its frame is taken, which is before it is written
         stream.socket.line.block()
         await stream.sound.write(b"stuck")
         with trio.move_on_after(1):

@@ -19,7 +19,11 @@ async def test_a_burst_of_speech_is_heard_word_for_word(autojump_clock: MockCloc
     async with connected() as link, link.session.transcription.stream("en-US") as speech:
         await link.socket.send_at_once(transcript(number, final=True) for number in range(count))
         with trio.fail_after(1):
-            heard = [(await anext(speech)).text for _ in range(count)]
+            heard: list[str] = []
+            async for line in speech:
+                heard.append(line.text)
+                if len(heard) == count:
+                    break
         assert heard == [str(number) for number in range(count)]
         assert speech.statistics().dropped == 0
 
@@ -30,7 +34,11 @@ async def test_a_burst_of_sound_is_heard_without_a_gap(autojump_clock: MockClock
     async with connected() as link, link.session.mic.stream() as chunks:
         await link.socket.send_at_once(number.to_bytes(2, "big") * 320 for number in range(count))
         with trio.fail_after(1):
-            heard = [(await anext(chunks)).sequence for _ in range(count)]
+            heard: list[int] = []
+            async for chunk in chunks:
+                heard.append(chunk.sequence)
+                if len(heard) == count:
+                    break
         assert heard == list(range(count))
         assert chunks.statistics().dropped == 0
 

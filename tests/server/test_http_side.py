@@ -42,6 +42,7 @@ async def test_a_settings_handler_that_raises_is_one_record_and_the_server_goes_
 
         @app.server.on_settings
         async def changed(user_id: str, settings: Mapping[str, object]) -> None:
+            await trio.lowlevel.checkpoint()
             raise ZeroDivisionError
 
         answer = await app.post({"userIdForSettings": USER, "settings": []}, "/settings")

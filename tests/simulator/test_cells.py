@@ -3,6 +3,7 @@
 import textwrap
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ def test_text_without_wide_characters_is_broken_as_everywhere(text: str, columns
 
 
 async def test_glasses_break_wide_characters_before_the_edge() -> None:
+    await trio.lowlevel.checkpoint()
     glasses = Glasses()
     layout = {"layoutType": "text_wall", "text": "日本語" * 20}
     glasses.draw({"layout": layout, "view": "main"})

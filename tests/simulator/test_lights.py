@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import MentraSession
+from mentra_trio import MentraSession  # noqa: TC001 - beside what is used at run time
 from mentra_trio.errors import DeviceUnavailableError, LedError, RequestTimedOutError
 from tests.scripted_cloud import idle
 from tests.weaknesses.simulated import PACKAGE, open_simulated

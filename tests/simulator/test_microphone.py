@@ -62,7 +62,7 @@ async def test_voice_activity_works_without_anything_else(autojump_clock: MockCl
     async def listen(session: MentraSession) -> None:
         async with session.mic.voice_activity.stream() as stream:
             async for change in stream:
-                changes.append(change)
+                changes.append(change)  # noqa: PERF401 - it is read while it grows
 
     async with open_simulated(listen) as world:
         await world.user.wait_subscribed(PACKAGE)

@@ -55,8 +55,8 @@ from mentra_trio import (
     TouchEvent,
     Transcript,
     Translation,
-    VoiceSettings,
     VoiceActivity,
+    VoiceSettings,
     __version__,
 )
 from mentra_trio.managers.speaker import SpeakerStream

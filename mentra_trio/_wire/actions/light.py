@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import attrs
 
 from mentra_trio._wire.outbound import Family, Request
 from mentra_trio.models.light import LedColor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LED_ANSWERS = "rgb_led_control_response"
 """The stream of answers, those to other apps included. The cloud relays it to whoever names it (P3 8.3)."""
@@ -44,8 +46,10 @@ class SetLed(Request[LedAnswer]):
 
     def accept(self, message: Mapping[str, object], /) -> LedAnswer | None:
         """Read the answer, which comes as an event of a stream."""
-        data = message.get("data") if message.get("streamType") == LED_ANSWERS else message
-        fields = cast("Mapping[str, object]", data) if isinstance(data, dict) else {}
+        fields = message
+        if message.get("streamType") == LED_ANSWERS:
+            data = message.get("data")
+            fields = cast("dict[str, object]", data) if isinstance(data, dict) else {}
         if fields.get("type") != LED_ANSWERS or fields.get("requestId") != self.request_id:
             return None
         error = fields.get("error")

@@ -69,7 +69,7 @@ def _app(table: Json) -> InstalledApp:
         api_key=cast("str", table["key"]),
         public_url=f"https://{package}",
         name=cast("str", table["name"]),
-        kind=AppKind(table["kind"]),
+        kind=AppKind(cast("str", table["kind"])),
         permissions=frozenset(cast("list[str]", table.get("permissions", []))),
         settings=cast("list[Json]", table.get("settings", [])),
         required_hardware=frozenset(cast("list[str]", table.get("hardware", []))),

@@ -14,15 +14,6 @@ from .commands import (
     queued_after_ack,
 )
 from .common import Rewrite, drop, renumber
-from .senses import (
-    asks_for_sound,
-    deliver_touch,
-    needs_listener,
-    not_the_same_list,
-    refuses_gesture,
-    typed_battery,
-    typed_touch,
-)
 from .links import (
     backoff,
     closed_first,
@@ -60,6 +51,15 @@ from .rest import (
     texts_only,
     unread_storage,
     written_before_end,
+)
+from .senses import (
+    asks_for_sound,
+    deliver_touch,
+    needs_listener,
+    not_the_same_list,
+    refuses_gesture,
+    typed_battery,
+    typed_touch,
 )
 from .sound import (
     all_settings,
