@@ -476,7 +476,7 @@ class Player:
     async def _set_battery(self, level: int) -> str:
         await trio.lowlevel.checkpoint()
         # The cloud takes ten such messages in a second, and nothing tells when it takes the next.
-        while not self._user.update_device(batteryLevel=level):  # noqa: ASYNC110
+        while not self._user.update_device(batteryLevel=level):  # noqa: ASYNC110 - as said
             await trio.sleep(_POST_PAUSE)
         await self._wait_read()
         return ""
@@ -514,7 +514,7 @@ class Player:
         with trio.move_on_after(seconds):
             await trio.lowlevel.checkpoint()
             # It changes as time passes, and nobody tells.
-            while glasses.light != color:  # noqa: ASYNC110
+            while glasses.light != color:  # noqa: ASYNC110 - as said
                 await trio.sleep(_LIGHT_LOOK)
         await trio.lowlevel.checkpoint()
         if glasses.light != color:

@@ -34,7 +34,7 @@ def graphemes(text: str) -> Sequence[str]:
     if is_simple(text):
         return text
     # Few apps need the tables, and reading them takes as long as starting half of this SDK.
-    from wcwidth import iter_graphemes  # noqa: PLC0415
+    from wcwidth import iter_graphemes  # noqa: PLC0415 - late, as said
 
     return list(iter_graphemes(text))
 
