@@ -10,7 +10,6 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from mentra_trio import MentraError, MentraSession, StopKind
 from tests.managers.worlds import PACKAGE, USER, World, open_world
 
-
 EVENTS = {
     *("transcription", "translation", "sound", "voices", "buttons", "touches", "head", "notifications", "dismissals"),
     *("calendar", "location", "settings", "messages"),
