@@ -60,7 +60,7 @@ class Everything:
                 "messages": session.raw.messages(),
             }.items():
                 nursery.start_soon(self.watch, name, source)
-            for name, action in {
+            actions: dict[str, Callable[[], Awaitable[object]]] = {
                 "display": lambda: session.display.show_text_wall("everything"),
                 "dashboard": lambda: session.dashboard.show_text("everything"),
                 "led": lambda: session.led.set_color("green", duration=0.1, confirm=True),
@@ -69,7 +69,8 @@ class Everything:
                 "storage": lambda: session.storage.set("at", str(trio.current_time())),
                 "locate": session.location.locate,
                 "permissions": session.permissions.fetch,
-            }.items():
+            }
+            for name, action in actions.items():
                 nursery.start_soon(self.repeat, session, name, action)
 
 
