@@ -940,10 +940,11 @@ async def test_photos_are_what_the_command_says(autojump_clock: MockClock, tmp_p
 
     async with open_stage(app) as stage:
         await stage.player.play(Start())
+        await stage.player.play(Wait(1))  # the first photo, without a camera
         await stage.player.play(Wear("Mentra Live"))
         for command in (Snap(path=str(picture)), Snap(code="BATTERY_LOW")):
             await stage.player.play(command)
-            await stage.player.play(Wait(60))
+            await stage.player.play(Wait(65))  # past the next photo, and not at the same time as it
         with pytest.raises(CommandFailedError, match="cannot be read"):
             await stage.player.play(Snap(path=str(tmp_path / "none.jpg")))
 
