@@ -568,7 +568,7 @@ class Player:
 
 
 def _picture(path: str) -> bytes:
-    """Read a picture where it stands: a thread would let a virtual clock run ahead, and the file is a developer's own."""
+    """Read a file in place: a thread would let a virtual clock run ahead, and the file is the developer's own."""
     return Path(path).read_bytes()
 
 
