@@ -25,6 +25,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 NAME: str = PROJECT["project"]["name"]
 VERSIONS = nox.project.python_versions(PROJECT)
 CROWDS = ["tests/machine", "tests/storms"]
+# One long test must not keep the other processors waiting: whoever is done takes over some of what is left.
+EVERY_PROCESSOR = ["--numprocesses=auto", "--dist=worksteal"]
 CHECKED = ["mentra_trio", "tests", "examples", "bench", "noxfile.py"]
 EXAMPLES = sorted(Path("examples").glob("*.py"))
 
@@ -99,30 +101,26 @@ def async_files(*roots: str) -> list[str]:
 
 
 def run_tests(session: nox.Session) -> None:
-    """Run the whole suite against the installed package, measured for the `coverage` session."""
+    """Run the whole suite against the installed package, on every processor, measured for the `coverage` session."""
     session.install(".", *group("test"))
     label = Path(session.virtualenv.location).name
     for stale in Path().glob(f".coverage.{label}*"):
         stale.unlink()
-    env = {
-        # Keeps the checkout off the import path, also in the programs that tests start.
-        "PYTHONSAFEPATH": "1",
-        # Absolute, because some of those programs run in another folder.
-        "COVERAGE_FILE": str(Path(f".coverage.{label}").resolve()),
-    }
+    # Safe: keeps the checkout off the import path, also in the programs that tests start.
+    env = {"PYTHONSAFEPATH": "1", "COVERAGE_FILE": f".coverage.{label}"}
     version = session.run("python", "-c", "import sys; print(*sys.version_info[:2])", silent=True, log=False)
     if str(version).split() in (["3", "12"], ["3", "13"]):
         # These have a way to measure that costs next to nothing, and knows lines only; from 3.14 on it knows branches.
-        measured = ["coverage", "run", "-m", "pytest"]
+        measured = ["--cov", "--cov-report=", "--cov-fail-under=0"]
         env["COVERAGE_CORE"] = "sysmon"
     else:
-        measured = ["coverage", "run", "--branch", "-m", "pytest"]
+        measured = ["--cov", "--cov-report=", "--cov-fail-under=0", "--cov-branch"]
     if session.posargs:
-        session.run(*measured, *session.posargs, env=env)
+        session.run("pytest", *measured, *session.posargs, env=env)
         return
     # Crowds and random worlds run through the same lines millions of times: measuring that doubles their time.
-    session.run(*measured, *(f"--ignore={folder}" for folder in CROWDS), env=env)
-    session.run("pytest", *CROWDS, env=env)
+    session.run("pytest", *EVERY_PROCESSOR, *measured, *(f"--ignore={folder}" for folder in CROWDS), env=env)
+    session.run("pytest", *EVERY_PROCESSOR, *CROWDS, env=env)
 
 
 def require(session: nox.Session, archive: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
@@ -197,7 +195,7 @@ def minimums(session: nox.Session) -> None:
     project = PROJECT["project"]
     extras = [text for texts in project["optional-dependencies"].values() for text in texts]
     session.install(".", *group("test"), *oldest([*project["dependencies"], *extras]))
-    session.run("pytest", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run("pytest", *(session.posargs or EVERY_PROCESSOR), env={"PYTHONSAFEPATH": "1"})
 
 
 @nox.session
@@ -234,8 +232,8 @@ def coverage(session: nox.Session) -> None:
     else:
         run_tests(session)
     # Those of one session: lines and branches cannot be combined.
-    newest_data = max(Path().glob(".coverage.*"), key=lambda path: path.stat().st_mtime)
-    session.run("coverage", "combine", *map(str, Path().glob(f".coverage.{newest_data.name.split('.')[2]}.*")))
+    measured = max(Path().glob(".coverage.*"), key=lambda path: path.stat().st_mtime)
+    session.run("coverage", "combine", "--keep", str(measured))
     session.run("coverage", "report")
 
 
