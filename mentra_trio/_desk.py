@@ -373,11 +373,17 @@ class Desk:
             http=self.http,
             permissions=self._permissions,
             offload=self.offload,
+            earlier=self._ending(request.user_id),
         )
         running = _Running(MentraSession(runtime), runtime)
         self._runs.add(running)
         self.services.start_soon(self._run, _key(request), running)
         return running
+
+    def _ending(self, user_id: str) -> list[LinkRuntime]:
+        """Find the runs of a wearer that are over and have not finished, whose grace goes on beside a new one (D7)."""
+        runtimes = [running.runtime for running in self._runs if not running.runtime.is_live]
+        return [runtime for runtime in runtimes if runtime.user_id.lower() == user_id.lower()]
 
     async def _run(  # noqa: ASYNC910 - a task, nobody awaits it
         self, key: _Key, running: _Running

@@ -113,6 +113,14 @@ class Rest(Protocol):
         """
         ...
 
+    async def wait_turn(self) -> None:
+        """Wait until earlier runs of the app for this wearer have asked for the last time. Mostly there is none.
+
+        One that is over has its grace, beside the run that follows it (D7). That takes at most 15 s, counted from the
+        first time that this run waits.
+        """
+        ...
+
     def pause(self, failures: int) -> float:
         """Give the seconds to wait before another try, after so many failures: longer each time, and not the same."""
         ...

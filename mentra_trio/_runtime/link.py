@@ -63,6 +63,7 @@ class LinkRuntime:
         permissions: what the app declares, for all of its sessions; asked for anew unless given.
         offload: runs what would hold up the thread (D22); threads of its own unless given.
         run_id: names this session in log records instead of the wearer (D23).
+        earlier: runs for the same wearer that are over, and may still have something to do.
     """
 
     state: SessionState
@@ -95,6 +96,7 @@ class LinkRuntime:
         http: HttpClient | None = None,
         permissions: PermissionBook | None = None,
         offload: Offload | None = None,
+        earlier: Iterable[LinkRuntime] = (),
     ) -> None:
         self._identity = Identity(
             session_id=session_id,
@@ -140,6 +142,7 @@ class LinkRuntime:
             client=http or NoHttp(),
             random=random,
             get_url=lambda: self._loop.url,
+            earlier=tuple(run.rest.closed for run in earlier),
         )
         self._gate = PermissionGate(
             book=permissions or PermissionBook(), rest=self.rest, accounts=self._accounts, start=self._services.start
@@ -351,7 +354,7 @@ class LinkRuntime:
     async def finish_duties(self) -> None:
         """Do what managers have left to do, once; after that nothing is asked over HTTP. Callers set the limit."""
         await trio.lowlevel.checkpoint()
-        if self.rest.is_closed:
+        if self.rest.closed.is_set():
             return
         try:
             await self._services.finish()

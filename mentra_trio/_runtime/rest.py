@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from random import Random
 from typing import TypeVar
@@ -19,6 +20,9 @@ from .life import Life
 
 R = TypeVar("R")
 
+_TURN = 15.0
+"""Seconds that earlier runs are waited for: the grace of a handler and that of a stop handler, and the time for what
+managers have left to do, 5 s each unless the app says otherwise."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before another try of what failed, at most: after the first failure, and after many."""
 
@@ -33,8 +37,12 @@ class RestSide:
     random: Random
     get_url: Callable[[], CloudUrl]
     """Where the cloud that owns the session is reached at this moment (D17)."""
-    is_closed: bool = attrs.field(init=False, default=False)
-    """Whether no more calls are taken."""
+    earlier: tuple[trio.Event, ...] = ()
+    """The `closed` of earlier runs for the same wearer."""
+    closed: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set when no more calls are taken."""
+    _turn_at: float = attrs.field(init=False, default=math.inf)
+    """When it is this run's turn in any case."""
 
     async def call(self, request: RestRequest[R]) -> R:
         """See `Rest.call`."""
@@ -62,6 +70,15 @@ class RestSide:
             RestAnswer(status=answer.status, body=answer.body, retry_after=_seconds(answer.headers.get("retry-after")))
         )
 
+    async def wait_turn(self) -> None:
+        """See `Rest.wait_turn`."""
+        self._turn_at = min(self._turn_at, trio.current_time() + _TURN)
+        with trio.move_on_at(self._turn_at):
+            await trio.lowlevel.checkpoint()
+            for closed in self.earlier:
+                await closed.wait()
+        self.earlier = ()
+
     def pause(self, failures: int) -> float:
         """See `Rest.pause`."""
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures - 1, 16))
@@ -69,12 +86,12 @@ class RestSide:
 
     def check(self) -> None:
         """See `Rest.check`."""
-        if self.is_closed:
+        if self.closed.is_set():
             raise self.life.closed_error()
 
     def close(self) -> None:
         """Take no more calls: the session and all that it had to do are over."""
-        self.is_closed = True
+        self.closed.set()
 
 
 def _seconds(text: str | None) -> float | None:

@@ -197,6 +197,8 @@ class StorageManager:
     # --- asking the cloud
 
     async def _ask(self, request: RestRequest[R]) -> R:
+        # What the wearer's last run stores in its grace is to be found, and must not overwrite what this one stores.
+        await self._link.rest.wait_turn()
         try:
             return await self._link.rest.call(request)
         except (CloudUnreachableError, RequestTimedOutError) as error:

@@ -12,7 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
-from mentra_trio import LinkState, SessionClosedError, SessionConfig
+from mentra_trio import LinkState, MentraSession, SessionClosedError, SessionConfig
 from mentra_trio.errors import DecodeError, StorageError, StorageLimitError, StorageRateError
 
 from .worlds import PACKAGE, USER, World, open_world
@@ -656,6 +656,70 @@ class TestTheEnd:
             await settle()
 
             assert await world.sessions[1].storage.get("a") == "1"
+
+    @pytest.mark.parametrize("seconds", [0, 1, 4.9], ids=["at once", "in its grace", "at the end of it"])
+    async def test_the_next_run_finds_what_the_last_one_stores_in_its_grace(
+        self, autojump_clock: MockClock, seconds: float
+    ) -> None:
+        """D7: it starts beside it, so it waits for that with its own first look."""
+
+        async def store_late(session: MentraSession) -> None:
+            await trio.sleep(seconds)
+            await session.storage.set("visits", 1)
+
+        async with open_world(at_end=store_late) as world:
+            await world.user.stop(PACKAGE)
+            await world.start()
+
+            assert await world.sessions[1].storage.get("visits", 0, as_type=int) == 1
+            assert trio.current_time() == seconds
+
+    @pytest.mark.parametrize(("change", "found"), [("set", {"a": "new"}), ("clear", {}), ("reload", {"a": "old"})])
+    async def test_what_the_next_run_changes_comes_after_all_that_the_last_one_did(
+        self, autojump_clock: MockClock, change: str, found: dict[str, str]
+    ) -> None:
+        async def store_late(session: MentraSession) -> None:
+            await trio.sleep(2)
+            await session.storage.set("a", "old")
+
+        async with open_world(at_end=store_late) as world:
+            await world.user.stop(PACKAGE)
+            await world.start()
+            storage = world.sessions[1].storage
+            if change == "set":
+                await storage.set("a", "new")
+                await storage.flush()
+            elif change == "clear":
+                await storage.clear()
+            else:
+                await storage.reload()
+            await trio.sleep(10)
+
+            assert dict(world.user.stored_values(PACKAGE)) == found
+
+    async def test_three_runs_in_a_row_wait_for_each_other(self, autojump_clock: MockClock) -> None:
+        async def count(session: MentraSession) -> None:
+            await trio.sleep(1)
+            visits = await session.storage.get("visits", 0, as_type=int)
+            await session.storage.set("visits", visits + 1)
+
+        async with open_world(at_end=count) as world:
+            for _ in range(3):
+                await world.user.stop(PACKAGE)
+                await world.start()
+
+            assert await world.sessions[3].storage.get("visits", as_type=int) == 3
+
+    async def test_a_handler_that_takes_long_to_end_is_not_waited_for_for_ever(self, autojump_clock: MockClock) -> None:
+        async def linger(session: MentraSession) -> None:
+            await trio.sleep_forever()
+
+        async with open_world(at_end=linger, config=SessionConfig(stop_grace=3600)) as world:
+            await world.user.stop(PACKAGE)
+            await world.start()
+
+            assert await world.sessions[1].storage.get("visits") is None
+            assert trio.current_time() == 15
 
     async def test_two_wearers_have_their_own(self, autojump_clock: MockClock) -> None:
         async with open_world() as world:

@@ -12,7 +12,7 @@ from mentra_trio import MentraSession, MiniAppServer, SessionConfig
 from mentra_trio.simulator import AsgiWebhooks, Cloud, HttpCall, InstalledApp, Mode, User
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 
 PACKAGE = "com.example.app"
 KEY = "5ec2e7"
@@ -56,8 +56,12 @@ async def open_world(
     config: SessionConfig | None = None,
     is_started: bool = True,
     is_strict: bool = True,
+    at_end: Callable[[MentraSession], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[World, None]:
-    """Run cloud and app. Leaving stops the app like a server that stops."""
+    """Run cloud and app. Leaving stops the app like a server that stops.
+
+    `at_end` is what the handler does when its session is over.
+    """
     cloud = Cloud(mode=Mode.STRICT if is_strict else Mode.FAITHFUL)
     server = MiniAppServer(PACKAGE, KEY, connector=cloud.connector, session_config=config)
     sessions: list[MentraSession] = []
@@ -67,6 +71,8 @@ async def open_world(
         sessions.append(session)
         async for _ in session.settings.system.changes():
             pass  # until the session is over
+        if at_end is not None:
+            await at_end(session)
 
     cloud.webhooks = AsgiWebhooks({URL: server.asgi})
     cloud.install(InstalledApp(package_name=PACKAGE, api_key=KEY, public_url=URL, permissions=frozenset(permissions)))
