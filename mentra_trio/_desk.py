@@ -248,6 +248,10 @@ class Desk:
         """Find sessions by their id alone: the reference stops one whoever is named beside it (recorded)."""
         return [slot for key, slot in self._slots.items() if key[0] == session_id]
 
+    def note_unreadable(self, text: str) -> None:
+        """Log a call that cannot be read: the cloud has changed, or a stranger calls."""
+        self._strangers.warn(text, text)
+
     async def _serve(self, request: SessionRequest) -> WebhookAnswer:
         if self._is_stopping:
             await trio.lowlevel.checkpoint()

@@ -366,6 +366,12 @@ class _Calls:
             return WebhookAnswer(status=HTTPStatus.SERVICE_UNAVAILABLE, message="The app does not run")
         return await desk.answer(request)
 
+    def on_unreadable(self, text: str, /) -> None:
+        """Note a call that cannot be read."""
+        desk = self._desk()
+        if desk is not None:
+            desk.note_unreadable(text)
+
     async def on_settings(self, notice: SettingsNotice, /) -> int:
         """Take changed settings."""
         desk = self._desk()

@@ -79,6 +79,10 @@ class Callbacks(Protocol):
         """Answer a webhook."""
         ...
 
+    def on_unreadable(self, text: str, /) -> None:
+        """Take note of a call that cannot be read: `text` says which, and what is wrong, without its content."""
+        ...
+
     async def on_settings(self, notice: SettingsNotice, /) -> int:
         """Take changed settings; return how many sessions they concern."""
         ...
@@ -119,6 +123,10 @@ def build_app(callbacks: Callbacks, *, has_health_check: bool = True) -> Starlet
             return JSONResponse({"status": "success"}, status)
         return JSONResponse({"status": "error", "message": message}, status)
 
+    def refuse(text: str) -> Response:
+        callbacks.on_unreadable(text)
+        return answer(400, text)
+
     async def take_webhook(request: Request) -> Response:
         body = await _read_body(request.receive)
         if isinstance(body, WebhookAnswer):
@@ -126,7 +134,7 @@ def build_app(callbacks: Callbacks, *, has_health_check: bool = True) -> Starlet
         try:
             message = decode_webhook(body)
         except DecodeError as error:
-            return answer(400, f"the webhook cannot be read: {'; '.join(error.paths)}")
+            return refuse(f"the webhook cannot be read: {'; '.join(error.paths)}")
         result = await callbacks.on_webhook(message)
         response = answer(result.status, result.message)
         if result.retry_after is not None:
@@ -145,7 +153,7 @@ def build_app(callbacks: Callbacks, *, has_health_check: bool = True) -> Starlet
         try:
             notice = decode_settings(body)
         except DecodeError as error:
-            return answer(400, f"the settings cannot be read: {'; '.join(error.paths)}")
+            return refuse(f"the settings cannot be read: {'; '.join(error.paths)}")
         count = await callbacks.on_settings(notice)
         text = "Settings updated successfully"
         return JSONResponse({"status": "success", "message": text, "sessionsUpdated": count})

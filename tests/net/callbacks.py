@@ -25,9 +25,13 @@ class Calls:
     """Ids of photos that somebody waits for."""
     photos: list[PhotoUpload] = attrs.field(factory=list[PhotoUpload], init=False)
     notices: list[SettingsNotice] = attrs.field(factory=list[SettingsNotice], init=False)
+    unreadable: list[str] = attrs.field(factory=list[str], init=False)
 
     async def on_webhook(self, request: SessionRequest | StopRequest, /) -> WebhookAnswer:
         return await self.webhook(request)
+
+    def on_unreadable(self, text: str, /) -> None:
+        self.unreadable.append(text)
 
     async def on_settings(self, notice: SettingsNotice, /) -> int:
         await trio.lowlevel.checkpoint()

@@ -312,6 +312,21 @@ async def test_a_webhook_without_running_is_answered_503_and_logged(
     assert "app.running()" in record.getMessage()
 
 
+async def test_a_call_that_cannot_be_read_is_answered_400_and_logged_without_its_content(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        answers = [
+            await call_asgi(app.server, "/webhook", b'{"type": "session_request", "sessionId": 7, "userId": "ana"}'),
+            await call_asgi(app.server, "/settings", b'{"userId": "ana"}'),
+        ]
+
+    assert [answer.status for answer in answers] == [400, 400]
+    assert [record.getMessage() for record in caplog.records] == [answer.body["message"] for answer in answers]
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+    assert "ana" not in caplog.text
+
+
 async def test_a_webhook_while_stopping_is_answered_503(autojump_clock: MockClock) -> None:
     async def stubborn(session: MentraSession) -> None:
         with trio.move_on_after(0.4, shield=True):
