@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 import trio
 
-from .commands import Action, CommandError, Quit, Start, parse
+from .commands import Action, CommandError, Drop, Expect, Glance, Hear, Light, Quit, Start, Stop, Wait, parse
 from .live import LiveConsole
 from .player import CommandFailedError
 from .script import Step
@@ -26,6 +26,8 @@ SIGNALLED = 128
 """Added to the number of the signal that ended it, as shells do."""
 
 _CHUNK = 4096
+_PATIENCE = 1.5
+"""Seconds after which somebody at the keyboard wants to know why nothing happens."""
 _TYPED_AHEAD = 100
 """Lines that may wait for the command that is at work: more than anybody types, and a pipe waits."""
 
@@ -122,7 +124,7 @@ class Conversation:
         """Take lines until `quit` or the end of stdin."""
         if self._greeting:
             console.tell(self._greeting)
-        has_failed = not await _obey(Start(), player, console)
+        has_failed = not await self._obey(Start(), player, console)
         send, receive = trio.open_memory_channel[str](_TYPED_AHEAD)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, send, nursery.cancel_scope)
@@ -162,9 +164,20 @@ class Conversation:
             return _Answer.FAILED
         if isinstance(command, Quit):
             return _Answer.GOODBYE
-        if command is None or await _obey(command, player, console):
+        if command is None or await self._obey(command, player, console):
             return _Answer.DONE
         return _Answer.FAILED
+
+    async def _obey(self, command: Action, player: Player, console: Console) -> bool:
+        """Do what a command says; whoever watches is told when that takes its time, and what for."""
+        reason = None if self.is_test else _reason_to_wait(command)
+        if reason is None:
+            return await _obey(command, player, console)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_explain_late, reason, console)
+            is_done = await _obey(command, player, console)
+            nursery.cancel_scope.cancel(reason="the command is done")
+        return is_done
 
 
 class _Answer(enum.Enum):
@@ -173,6 +186,20 @@ class _Answer(enum.Enum):
     DONE = enum.auto()
     FAILED = enum.auto()
     GOODBYE = enum.auto()
+
+
+def _reason_to_wait(command: Action) -> str | None:
+    """Give what a command may have to wait for; `None` where waiting is what it is for."""
+    if isinstance(command, Wait | Expect | Hear | Glance | Light):
+        return None
+    if isinstance(command, Start | Stop | Drop):
+        return "waiting for the app's session"
+    return "waiting until the app listens"
+
+
+async def _explain_late(reason: str, console: Console) -> None:
+    await trio.sleep(_PATIENCE)
+    console.tell(f"{reason} ...")
 
 
 async def _obey(command: Action, player: Player, console: Console, *, place: str = "") -> bool:

@@ -183,6 +183,22 @@ async def test_a_conversation_goes_on_after_mistakes_and_failures(autojump_clock
     assert "> say two" in output.lines
 
 
+async def test_whoever_types_is_told_what_a_command_waits_for(autojump_clock: MockClock) -> None:
+    _, output = await converse(b"drop 3\npress\nwait 5\n")
+
+    assert [line for line in output.lines if "waiting" in line] == [
+        "waiting for the app's session ...",
+        "waiting until the app listens ...",
+    ]
+    assert len(output.failures) == 1  # nothing listens to buttons
+
+
+async def test_a_pipe_is_told_results_alone(autojump_clock: MockClock) -> None:
+    _, output = await converse(b"drop 3\n", is_test=True)
+
+    assert not any("waiting" in line for line in output.lines)
+
+
 async def test_quit_ends_a_conversation_whatever_was_typed_after_it(autojump_clock: MockClock) -> None:
     echo, _ = await converse(b"say one\nwait 1\nquit\nsay two\n", 1000.0)
 
