@@ -17,7 +17,7 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import trio
@@ -34,6 +34,9 @@ from mentra_trio.errors import ConnectFailedError, TransportClosedError
 from mentra_trio.models.session import StopKind, StopReason
 from mentra_trio.server import MiniAppServer
 from mentra_trio.session import CrashWatcher, MentraSession, SessionHandler, StopHandler
+
+if TYPE_CHECKING:
+    from mentra_trio._net.rest import HttpClient
 
 Json = dict[str, Any]
 Message = MutableMapping[str, Any]
@@ -532,9 +535,12 @@ def make_server(
     on_stop: StopHandler | None = None,
     config: SessionConfig | None = None,
     sessions: list[MentraSession] | None = None,
+    http: HttpClient | None = None,
 ) -> MiniAppServer:
     """Make an app that connects to a scripted cloud."""
-    server = MiniAppServer(PACKAGE, KEY, session_config=config, connector=cloud.connector, offload=run_inline)
+    server = MiniAppServer(
+        PACKAGE, KEY, session_config=config, connector=cloud.connector, http=http, offload=run_inline
+    )
     seen = [] if sessions is None else sessions
 
     @server.on_session
@@ -555,10 +561,11 @@ async def open_app(
     on_stop: StopHandler | None = None,
     config: SessionConfig | None = None,
     on_crash: CrashWatcher = lambda _: None,
+    http: HttpClient | None = None,
 ) -> AsyncGenerator[AppUnderTest, None]:
     """Run an app. Leaving stops it like a server that stops."""
     sessions: list[MentraSession] = []
-    server = make_server(cloud, handler, on_stop=on_stop, config=config, sessions=sessions)
+    server = make_server(cloud, handler, on_stop=on_stop, config=config, sessions=sessions, http=http)
     async with open_services() as calls, server.running(on_crash=on_crash):
         yield AppUnderTest(server, cloud, sessions, calls)
 
