@@ -46,6 +46,11 @@ class Viewer:
         self.ended_at = trio.current_time()
 
     @property
+    def seen(self) -> tuple[str, VideoState]:
+        """What the block knows."""
+        return self.live.stream_id, self.live.status.value.state
+
+    @property
     def live(self) -> VideoStream:
         assert self.stream is not None, self.outcome
         return self.stream
@@ -180,6 +185,61 @@ async def test_a_stream_that_ends_is_told_and_not_stopped_again(
         viewer.leave.set()
         await wait_all_tasks_blocked()
         assert at.socket.unread() == []
+
+
+async def test_what_was_told_before_the_start_was_answered_is_no_news(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        viewer, _ = await at.open(None)
+        await tell_managed(at.socket, "stopping")
+        await tell_managed(at.socket, "odd")
+        await at.socket.send("managed_stream_status")
+        await tell_managed(at.socket, "active", **HLS)
+        assert viewer.seen == ("m1", VideoState.ACTIVE)
+        assert viewer.live.urls.hls == HLS["hlsUrl"]
+        await tell_managed(at.socket, "stopping")
+        assert viewer.seen == ("m1", VideoState.STOPPING)
+
+
+async def test_a_status_without_a_name_does_not_take_the_name_away(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        viewer = await at.open_live()
+        await at.socket.send("stream_status", status="initializing")
+        await wait_all_tasks_blocked()
+        assert viewer.seen == ("s1", VideoState.INITIALIZING)
+        await tell(at.socket, "stopped", "s0")
+        assert viewer.seen == ("s1", VideoState.INITIALIZING)
+        await tell(at.socket, "stopped", "s1")
+        assert viewer.seen == ("s1", VideoState.STOPPED)
+
+
+async def test_a_name_that_comes_late_is_taken(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        viewer, _ = await at.open(None)
+        await at.socket.send("managed_stream_status", status="active", **HLS)
+        await tell_managed(at.socket, "stopping", "m1")
+        assert viewer.seen == ("m1", VideoState.STOPPING)
+
+
+async def test_a_managed_stream_that_ends_before_it_began_is_an_error_at_once(autojump_clock: MockClock) -> None:
+    """Another app's direct stream evicts it while the cloud still waits to tell the phone (P3 6.3)."""
+    async with scene() as at:
+        viewer, _ = await at.open(None)
+        await tell_managed(at.socket, "stopped", message="displaced")
+        assert isinstance(viewer.outcome, StreamError)
+        assert (viewer.outcome.code, viewer.ended_at) == ("STOPPED", 0)
+        assert at.socket.unread() == []
+
+
+async def test_the_end_of_the_managed_stream_before_is_no_answer(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        older, _ = await at.open(None)
+        older.scope.cancel()
+        await at.socket.expect("managed_stream_stop")
+        viewer, _ = await at.open(None)
+        await tell_managed(at.socket, "stopped", "m0")
+        assert viewer.outcome is None
+        await tell_managed(at.socket, "active", **HLS)
+        assert viewer.live.stream_id == "m1"
 
 
 async def test_a_direct_stream_that_does_not_come_up_is_an_error(autojump_clock: MockClock) -> None:
@@ -432,7 +492,9 @@ async def test_a_resumed_stream_is_no_answer_to_a_start(autojump_clock: MockCloc
 # Mistakes
 
 
-@pytest.mark.parametrize("url", ["", "live.example.com/app", "ftp://live.example.com", "rtmp://", "file:///x"])
+@pytest.mark.parametrize(
+    "url", ["", "live.example.com/app", "ftp://live.example.com", "rtmp://", "file:///x", "RTMP://example.com/x"]
+)
 async def test_an_address_that_nobody_can_stream_to_is_a_mistake(autojump_clock: MockClock, url: str) -> None:
     async with connected() as link:
         with pytest.raises(ValueError, match="rtmp://"):

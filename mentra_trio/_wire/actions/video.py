@@ -78,8 +78,21 @@ class StartManagedStream(Request[VideoStatus]):
         """Read the first status of a managed stream that starts, goes on, or fails."""
         return _started(message, is_managed=True)
 
+    def without_older(self) -> StartManagedStream:
+        """Make the start of a session that has no older one, which could only just be ending."""
+        return BeginManagedStream(**attrs.asdict(self, recurse=False))
 
-def _started(message: Mapping[str, object], *, is_managed: bool) -> VideoStatus | None:
+
+@attrs.frozen(kw_only=True)
+class BeginManagedStream(StartManagedStream):
+    """The first of its session: an end that is told is its own."""
+
+    def accept(self, message: Mapping[str, object], /) -> VideoStatus | None:
+        """Read the first status of a managed stream, whatever it says of it."""
+        return _started(message, is_managed=True, is_first=True)
+
+
+def _started(message: Mapping[str, object], *, is_managed: bool, is_first: bool = False) -> VideoStatus | None:
     if message.get("type") not in ANY_STATUS or message.get("resumed") is True:
         return None
     status = video_status(cast("JsonObject", message))
@@ -87,7 +100,8 @@ def _started(message: Mapping[str, object], *, is_managed: bool) -> VideoStatus 
         return None
     # An older stream of the app may only just end, and is no answer. A managed one that fails is.
     begins = status.state in {VideoState.INITIALIZING, VideoState.ACTIVE}
-    return status if begins or (is_managed and status.state is VideoState.ERROR) else None
+    ends = status.state.is_end if is_first else is_managed and status.state is VideoState.ERROR
+    return status if begins or ends else None
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,7 @@ import trio
 from mentra_trio._arguments import check_hardware
 from mentra_trio._link import Link
 from mentra_trio._wire.actions.camera import ForwardPhoto, PhotoFailure, SetFov, TakePhoto
+from mentra_trio._wire.actions.video import StartManagedStream
 from mentra_trio.errors import PhotoError, StreamError
 from mentra_trio.models.camera import FovPosition, Photo, PhotoCompression, PhotoForwarded, PhotoSize
 
@@ -22,7 +23,7 @@ from .video import VideoStream, check, end_left_behind, open_video, start_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from mentra_trio._wire.actions.video import StartManagedStream, StartStream
+    from mentra_trio._wire.actions.video import StartStream
     from mentra_trio.models.video import AudioOptions, ExistingVideo, VideoOptions
 
 P = TypeVar("P", Photo, PhotoForwarded)
@@ -47,6 +48,8 @@ class CameraManager:
     _link: Link
     _turn: trio.StrictFIFOLock = attrs.field(init=False, factory=trio.StrictFIFOLock)
     _is_streaming: bool = attrs.field(init=False, default=False)
+    _has_older: bool = attrs.field(init=False, default=False)
+    """Whether this session had a managed stream already, whose end the cloud may still have to tell."""
 
     async def take_photo(
         self,
@@ -210,6 +213,9 @@ class CameraManager:
                 existing = await end_left_behind(self._link)
                 if existing is not None and not takeover:
                     raise StreamError("CAMERA_IN_USE", "another app streams; takeover=True goes on all the same")
+            if isinstance(request, StartManagedStream):
+                request = request if self._has_older else request.without_older()
+                self._has_older = True
             async with open_video(self._link, request) as stream:
                 yield stream
         finally:

@@ -69,24 +69,30 @@ class VideoStream:
 
     async def follow(self) -> None:
         """Take over what the cloud tells, until the block is left or the session is over."""
+        first, is_past = self.status.value, True
         with suppress(trio.ClosedResourceError):
             async for news in self._events:
                 if isinstance(news, Gap):
+                    is_past = False
                     await self._look()
+                elif is_past:  # before the answer of the start, which is news too
+                    is_past = news != first
                 elif self._is_ours(news):
-                    self._source.set(news)
+                    self._source.set(attrs.evolve(news, stream_id=news.stream_id or self.stream_id))
             self._ended("the session is over")
         await trio.lowlevel.checkpoint()
 
     def _is_ours(self, status: VideoStatus) -> bool:
-        own = self.status.value
-        return status.is_managed is own.is_managed and status.stream_id in {own.stream_id, ""}
+        return status.is_managed is self.status.value.is_managed and self._is_named_alike(status.stream_id)
+
+    def _is_named_alike(self, stream_id: str) -> bool:
+        return not self.stream_id or stream_id in {self.stream_id, ""}
 
     async def _look(self) -> None:  # noqa: ASYNC910 - a call checkpoints, unless it is refused
         """Find out whether it ended while nothing could be heard: the cloud says nothing of that by itself (P3 6.5)."""
         with suppress(RequestTimedOutError, LinkDownError, SessionClosedError):
             found = await check(self._link)
-            if found is None or found.stream_id not in {self.stream_id, ""}:
+            if found is None or not self._is_named_alike(found.stream_id):
                 self._ended("it ended while the connection was lost")
 
     def _ended(self, message: str) -> None:
@@ -181,8 +187,8 @@ def start_of(
 
 
 def _check_address(url: str, schemes: frozenset[str]) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not parts.hostname:
+    # Nobody says whether glasses read a scheme in capitals, so it is as strict as MentraOS itself.
+    if url.partition("://")[0] not in schemes or not urlsplit(url).hostname:
         # Without the address: it holds the key of the stream.
         msg = f"a stream goes to an address that begins with {', '.join(sorted(f'{each}://' for each in schemes))}"
         raise ValueError(msg)

@@ -92,6 +92,7 @@ from .state import (
     tells_undecodable,
 )
 from .translation import counts_streams, deliver_translation, refuses_pair, typed_translation
+from .video import enters_or_not, no_subscription, own_status, own_stream, starts_all_the_same, stops_with_session
 
 __all__ = ["REWRITES", "drop", "renumber"]
 
@@ -124,6 +125,7 @@ REWRITES: dict[str, Rewrite] = {
         drops_unusable,
         ends_here,
         ends_with_session,
+        enters_or_not,
         escaped_key,
         failed_deletion,
         handshake_refused,
@@ -143,6 +145,7 @@ REWRITES: dict[str, Rewrite] = {
         typed_battery,
         typed_touch,
         newest_of_burst,
+        no_subscription,
         once,
         one_by_one,
         one_photo_at_a_time,
@@ -153,6 +156,8 @@ REWRITES: dict[str, Rewrite] = {
         other_package,
         own_cloud,
         own_keys,
+        own_status,
+        own_stream,
         plain_session_id,
         poll_after_ack,
         queued_after_ack,
@@ -171,6 +176,8 @@ REWRITES: dict[str, Rewrite] = {
         settings_by_key,
         shows_again,
         sound_waits_for_link,
+        starts_all_the_same,
+        stops_with_session,
         system_defaults,
         takes_upload,
         tells_connected,
