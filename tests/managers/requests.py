@@ -215,16 +215,12 @@ class Row:
     """Why it cannot be answered twice or too late; empty where it can."""
     overdue: type[MentraError] = RequestTimedOutError
     """What `ask` raises when nobody answers in time."""
-    limit: float | None = None
-    """Seconds until then, where it is not the `LIMIT` of the class."""
+    limit: float
+    """Seconds until then, counted from the write."""
     permission: Permission | str
     """What the app has to declare."""
     hardware: str | None = None
     """Why the glasses need not be able to do anything; `None` where they have to."""
-
-    @property
-    def patience(self) -> float:
-        return self.kind.LIMIT if self.limit is None else self.limit
 
 
 def says(kind: str, *names: str, **fields: object) -> Callable[[Stage, Json], Awaitable[None]]:
@@ -443,6 +439,7 @@ _stored = partial(
     strangers=PAIRED,
     again=PAIRED,
     overdue=StorageError,
+    limit=10,
     permission=OPEN_TO_ALL,
     hardware=NEEDS_NO_GLASSES,
 )
@@ -458,6 +455,7 @@ ROWS = (
         refuse=could_not_play,
         refused=PlaybackError,
         strangers=others_played,
+        limit=600,
         permission=OPEN_TO_ALL,
         hardware=PHONE_PLAYS,
     ),
@@ -469,6 +467,7 @@ ROWS = (
         gives=True,
         refuse=says("tpa_connection_error", code="STREAM_CREATE_FAILED", message="no relay"),
         strangers=in_turn(says("audio_stream_ready", streamId="other", streamUrl=DING), says("audio_stream_ready")),
+        limit=10,
         permission=OPEN_TO_ALL,
         hardware=PHONE_PLAYS,
     ),
@@ -481,7 +480,7 @@ ROWS = (
         refuse=could_not_play,
         refused=PlaybackError,
         strangers=others_played,
-        limit=600.0,  # of `finish`: the request itself waits as long as the stream goes on
+        limit=600,  # of `finish`: the request itself waits as long as the stream goes on
         permission=OPEN_TO_ALL,
         hardware=PHONE_PLAYS,
     ),
@@ -494,6 +493,7 @@ ROWS = (
         refuse=no_photo,
         refused=PhotoError,
         strangers=in_turn(other_photos, upload_other),
+        limit=30,
         permission=Permission.CAMERA,
     ),
     Row(
@@ -505,6 +505,7 @@ ROWS = (
         refuse=no_photo,
         refused=PhotoError,
         strangers=other_photos,
+        limit=30,
         permission=Permission.CAMERA,
     ),
     Row(
@@ -516,6 +517,7 @@ ROWS = (
         refuse=in_turn(direct(status="initializing"), direct(status="stopped")),
         refused=StreamError,
         strangers=in_turn(ended, resumed, says("managed_stream_status", streamId="m0", status="active")),
+        limit=15,
         permission=Permission.CAMERA,
     ),
     Row(
@@ -527,6 +529,7 @@ ROWS = (
         refuse=managed(status="error", message="no input"),
         refused=StreamError,
         strangers=in_turn(ended, resumed, says("stream_status", streamId="s0", status="active")),
+        limit=45,
         permission=Permission.CAMERA,
     ),
     Row(
@@ -541,6 +544,7 @@ ROWS = (
         gives="s1",
         refuse="The cloud always tells; that nothing streams is an answer.",
         strangers=says("stream_status_check_response", requestId="other", hasActiveStream=False),
+        limit=5,
         permission=OPEN_TO_ALL,
         hardware=NEEDS_NO_GLASSES,
     ),
@@ -553,6 +557,7 @@ ROWS = (
         refuse=light(success=False, error="busy"),
         refused=LedError,
         strangers=in_turn(light("other", success=True), light("other", success=False), light("other")),
+        limit=5,
         permission=OPEN_TO_ALL,
     ),
     Row(
@@ -563,6 +568,7 @@ ROWS = (
         gives=(52.5, 13.4),
         refuse="Neither the cloud nor the phone ever says no (P2 8.4).",
         strangers=in_turn(place(correlationId="other"), place(correlationId=None), place(lat=None), place(lng=181)),
+        limit=15,
         permission="The cloud does not insist on it, so that it is missing is a warning (P2 9.3).",
         hardware="The phone knows where it is, whatever the glasses can do.",
     ),
@@ -576,6 +582,7 @@ ROWS = (
         refuse_all="It goes over HTTP, so a refusal on the socket means something else.",
         strangers=PAIRED,
         again=PAIRED,
+        limit=5,
         permission="It is how the app learns of its permissions.",
         hardware=NEEDS_NO_GLASSES,
     ),

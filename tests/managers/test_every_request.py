@@ -134,6 +134,7 @@ async def test_a_link_that_is_lost_meanwhile_fails_nothing(autojump_clock: MockC
         request = await row.reach(stage)
         await stage.lose_link()
         assert outcome.at is None
+        assert sent(stage) == []  # nothing is asked twice
         await row.answer(stage, request)
 
         assert await outcome.wait() == row.gives
@@ -149,6 +150,7 @@ async def test_the_end_of_the_session_fails_what_waits_on_the_socket(autojump_cl
         await wait_all_tasks_blocked()
         if issubclass(row.kind, Request):
             assert isinstance(outcome.value, SessionClosedError)
+            assert isinstance(await stage.ask(row).wait(), SessionClosedError)
         else:
             assert outcome.at is None
             await row.answer(stage, request)
@@ -164,7 +166,7 @@ async def test_silence_is_an_error_at_the_limit(autojump_clock: MockClock, row: 
         asked_at = trio.current_time()
 
         assert isinstance(await outcome.wait(), row.overdue)
-        assert outcome.at == pytest.approx(asked_at + row.patience)
+        assert outcome.at == pytest.approx(asked_at + row.limit)
 
 
 @every

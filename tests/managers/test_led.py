@@ -12,11 +12,8 @@ from mentra_trio.errors import (
     DeviceUnavailableError,
     LedError,
     LinkDownError,
-    RequestTimedOutError,
-    SessionClosedError,
 )
 from mentra_trio.models import LedColor
-from mentra_trio.models.session import StopKind, StopReason
 from tests.scripted_cloud import PACKAGE, SESSION, CloudSocket, Connected, Json, connected
 
 ANSWERS = "rgb_led_control_response"
@@ -205,16 +202,6 @@ async def test_a_phone_that_is_away_is_an_error_at_once(autojump_clock: MockCloc
         await link.socket.send("tpa_connection_error", code="INTERNAL_ERROR", message="Glasses not connected")
 
 
-async def test_no_answer_is_an_error_after_5_s(autojump_clock: MockClock) -> None:
-    async with connected() as link:
-        begun = trio.current_time()
-        with pytest.raises(RequestTimedOutError) as failure:
-            await link.session.led.off(confirm=True)
-
-        assert trio.current_time() == begun + 5
-        assert failure.value.seconds == 5
-
-
 async def test_a_lost_link_does_not_fail_a_call_that_waits(autojump_clock: MockClock) -> None:
     async with connected() as link, trio.open_nursery() as nursery:
         nursery.start_soon(lambda: link.session.led.off(confirm=True))
@@ -223,13 +210,6 @@ async def test_a_lost_link_does_not_fail_a_call_that_waits(autojump_clock: MockC
         socket = await link.cloud.accept()
         assert ANSWERS in (await socket.handshake())["subscriptions"]
         await answer(socket, request_id)
-
-
-async def test_the_end_of_the_session_fails_a_call_that_waits(autojump_clock: MockClock) -> None:
-    async with connected() as link, trio.open_nursery() as nursery:
-        nursery.start_soon(expect_error, link, SessionClosedError, "ended_by_app")
-        await asked(link.socket)
-        link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
 
 
 async def test_a_full_queue_is_an_error(autojump_clock: MockClock) -> None:

@@ -309,16 +309,6 @@ async def test_an_answer_without_an_object_is_none(autojump_clock: MockClock, da
         asker.scope.cancel()
 
 
-async def test_a_second_answer_changes_nothing(autojump_clock: MockClock) -> None:
-    async with connected() as link, trio.open_nursery() as nursery:
-        asker = Asker(link, nursery)
-        number = await asker.ask()
-        await place(link.socket, correlationId=number, lat=1)
-        await place(link.socket, correlationId=number, lat=2)
-
-        assert (await asker.only()).lat == 1
-
-
 async def test_no_answer_within_15_seconds_is_a_timeout_and_a_late_one_is_ignored(autojump_clock: MockClock) -> None:
     async with connected() as link, trio.open_nursery() as nursery:
         asker = Asker(link, nursery)
@@ -334,19 +324,6 @@ async def test_no_answer_within_15_seconds_is_a_timeout_and_a_late_one_is_ignore
 
         assert asker.outcomes == [outcome]
         assert link.session.statistics().unclaimed_events == 1
-
-
-async def test_a_poll_outlives_a_lost_link(autojump_clock: MockClock) -> None:
-    """The cloud answers the package, not the socket (P2 8.2)."""
-    async with connected() as link, trio.open_nursery() as nursery:
-        asker = Asker(link, nursery)
-        number = await asker.ask()
-        await link.socket.cut()
-        socket = await link.cloud.accept()
-        await socket.handshake()
-        await place(socket, correlationId=number)
-
-        assert (await asker.only()).lat == 52.5163
 
 
 async def test_a_poll_while_the_link_is_down_waits_for_it(autojump_clock: MockClock) -> None:
@@ -375,27 +352,6 @@ async def test_a_poll_that_finds_no_room_fails(autojump_clock: MockClock) -> Non
 
         assert [type(outcome) for outcome in other.outcomes] == [LinkDownError]
         asker.scope.cancel()
-
-
-async def test_the_end_of_the_session_fails_a_poll(autojump_clock: MockClock) -> None:
-    async with connected() as link, trio.open_nursery() as nursery:
-        asker = Asker(link, nursery)
-        await asker.ask()
-        await link.session.end()
-        await wait_all_tasks_blocked()
-
-        assert [type(outcome) for outcome in asker.outcomes] == [SessionClosedError]
-
-
-async def test_a_refusal_that_names_nothing_fails_a_poll(autojump_clock: MockClock) -> None:
-    """P3 0.4: the cloud refuses without an id, and closes."""
-    async with connected() as link, trio.open_nursery() as nursery:
-        asker = Asker(link, nursery)
-        await asker.ask()
-        await link.socket.send("tpa_connection_error", code="INTERNAL_ERROR", message="no")
-        await wait_all_tasks_blocked()
-
-        assert [type(outcome) for outcome in asker.outcomes] == [CloudRefusedError]
 
 
 async def test_a_cancelled_poll_is_forgotten(autojump_clock: MockClock) -> None:

@@ -16,10 +16,7 @@ from mentra_trio import (
     Playback,
     PlaybackError,
     RequestTimedOutError,
-    SessionClosedError,
     SessionConfig,
-    StopKind,
-    StopReason,
     VoiceSettings,
 )
 from mentra_trio.managers.speaker import SpeakerManager
@@ -176,42 +173,6 @@ async def test_what_the_phone_could_not_play_is_an_error(autojump_clock: MockClo
         assert (listener.only.text, listener.only.is_interrupted) == (text, False)
 
 
-async def test_answers_for_others_and_second_ones_change_nothing_and_are_not_called_unknown(
-    autojump_clock: MockClock,
-) -> None:
-    async with connected() as link, trio.open_nursery() as nursery:
-        listener = Listener(link.session.speaker)
-        nursery.start_soon(listener.play)
-        message = await link.socket.expect("audio_play_request")
-        await link.socket.send("audio_play_response", requestId="audio_req_other", success=False)
-        await link.socket.send("audio_play_response", success=True)
-        await answer(link.socket, message, duration=5)
-        await answer(link.socket, message, success=False)
-        await wait_all_tasks_blocked()
-
-        assert listener.only == Playback(duration=0.005)
-        assert link.session.statistics().unknown_messages == 0
-
-
-async def test_no_word_of_the_end_is_a_timeout_after_ten_minutes(autojump_clock: MockClock) -> None:
-    async with connected() as link:
-        with pytest.raises(RequestTimedOutError) as caught:
-            await link.session.speaker.play(DING)
-
-        assert trio.current_time() == 600
-        assert caught.value.seconds == 600
-
-
-async def test_an_answer_after_the_limit_is_ignored(autojump_clock: MockClock) -> None:
-    async with connected() as link:
-        with pytest.raises(RequestTimedOutError):
-            await link.session.speaker.play(DING)
-        await answer(link.socket, link.socket.unread()[0])
-        await wait_all_tasks_blocked()
-
-        assert link.session.statistics().unknown_messages == 0
-
-
 async def test_a_phone_that_is_away_fails_the_call_at_once(autojump_clock: MockClock) -> None:
     """The refusal names no request and closes the socket (P3 0.4); a later call goes over the next one."""
     async with connected() as link, trio.open_nursery() as nursery:
@@ -232,20 +193,6 @@ async def test_a_phone_that_is_away_fails_the_call_at_once(autojump_clock: MockC
 # --- the link
 
 
-async def test_an_answer_may_come_over_the_next_socket(autojump_clock: MockClock) -> None:
-    async with connected() as link, trio.open_nursery() as nursery:
-        listener = Listener(link.session.speaker)
-        nursery.start_soon(listener.play)
-        message = await link.socket.expect("audio_play_request")
-        await link.socket.cut()
-        socket = await link.next_socket()
-        await answer(socket, message, duration=1000)
-        await wait_all_tasks_blocked()
-
-        assert listener.only == Playback(duration=1.0)
-        assert socket.unread() == []
-
-
 async def test_without_a_link_a_play_waits_for_it_and_the_limit_does_not_run(autojump_clock: MockClock) -> None:
     async with connected() as link, trio.open_nursery() as nursery:
         listener = Listener(link.session.speaker)
@@ -262,19 +209,6 @@ async def test_without_a_link_a_play_waits_for_it_and_the_limit_does_not_run(aut
         await trio.sleep(2)
 
         assert isinstance(listener.only, RequestTimedOutError)
-
-
-async def test_a_session_that_ends_ends_the_waiting(autojump_clock: MockClock) -> None:
-    async with connected() as link, trio.open_nursery() as nursery:
-        listener = Listener(link.session.speaker)
-        nursery.start_soon(listener.play)
-        await link.socket.expect("audio_play_request")
-        link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
-        await wait_all_tasks_blocked()
-
-        assert isinstance(listener.only, SessionClosedError)
-        with pytest.raises(SessionClosedError):
-            await link.session.speaker.play(DING)
 
 
 async def test_no_room_to_queue_is_an_error_and_interrupts_nobody(autojump_clock: MockClock) -> None:

@@ -12,7 +12,6 @@ from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from mentra_trio import (
     AudioFormat,
-    CloudRefusedError,
     ConfigError,
     DeviceUnavailableError,
     LinkDownError,
@@ -118,37 +117,6 @@ async def test_a_cloud_that_does_not_answer_is_a_timeout_and_what_was_begun_is_e
         start = await link.socket.expect("audio_stream_start")
 
         assert (await link.socket.expect("audio_stream_end"))["streamId"] == start["streamId"]
-
-
-async def test_answers_for_other_streams_and_late_ones_are_ignored(autojump_clock: MockClock) -> None:
-    async with connected() as link, trio.open_nursery() as nursery:
-
-        async def serve() -> None:
-            await link.socket.send("audio_stream_ready", streamId="another", streamUrl="https://x.example.com")
-            await link.socket.send("audio_stream_ready")
-            stream_id, _ = await make_relay(link.socket)
-            await link.socket.send("audio_stream_ready", streamId=stream_id, streamUrl="https://x.example.com")
-
-        nursery.start_soon(serve)
-        async with link.session.speaker.open_stream():
-            await wait_all_tasks_blocked()
-
-        assert link.session.statistics().unknown_messages == 0
-
-
-async def test_a_refusal_fails_the_opening_at_once(autojump_clock: MockClock) -> None:
-    """The cloud keeps the socket open for this one (P3 0.4)."""
-    async with connected() as link, trio.open_nursery() as nursery:
-
-        async def serve() -> None:
-            await link.socket.expect("audio_stream_start")
-            await link.socket.send("tpa_connection_error", code="STREAM_CREATE_FAILED", message="Failed to create")
-
-        nursery.start_soon(serve)
-        with pytest.raises(CloudRefusedError):
-            async with link.session.speaker.open_stream():
-                pytest.fail("it was refused")
-        assert trio.current_time() == 0
 
 
 async def test_a_ready_relay_without_an_address_cannot_be_used(autojump_clock: MockClock) -> None:
