@@ -15,7 +15,7 @@ CANVAS_HEIGHT = 135
 LEFT = 50
 """Where smaller pictures are put: 526 x 100 pixels from here on are seen best."""
 TOP = 35
-_LARGEST = 10_000
+LARGEST = 10_000
 """Pixels of a side; more is no picture for glasses."""
 _BRIGHT = 128
 """A pixel is drawn when one of its colours is brighter than this."""
@@ -26,6 +26,8 @@ _HEADER_SIZE = _HEADER + 8
 _RESOLUTION = 2835
 """Pixels per metre, 72 dpi."""
 _ONE_BIT, _FOUR_BITS, _EIGHT_BITS, _COLORS, _COLORS_AND_ALPHA = 1, 4, 8, 24, 32
+BITS = (_ONE_BIT, _FOUR_BITS, _EIGHT_BITS, _COLORS, _COLORS_AND_ALPHA)
+"""Of a pixel, that are understood."""
 _DARK_OR_DRAWN = bytes(ord("1" if value > _BRIGHT else "0") for value in range(256))
 """Turns the brightness of a colour into a digit."""
 
@@ -68,7 +70,7 @@ class Bitmap:
 
     def to_bmp(self) -> bytes:
         """Write it as the BMP file that phones expect: one bit a pixel, from the bottom up, black before white."""
-        stride = _stride(self.width, _ONE_BIT)
+        stride = stride_of(self.width, _ONE_BIT)
         pad = stride * 8 - self.width
         pixels = b"".join((row << pad).to_bytes(stride, "big") for row in reversed(self.rows))
         file = struct.pack("<2sIII", b"BM", _HEADER_SIZE + len(pixels), 0, _HEADER_SIZE)
@@ -113,16 +115,16 @@ def read_bmp(data: bytes) -> Bitmap:
         msg = f"a BMP file has {_HEADER} bytes of header, and this one is {len(data)} bytes long"
         raise BitmapError(msg)
     start, header, width, height, _, bits, compression = struct.unpack_from("<IIiiHHI", data, 10)
-    if header < _HEADER - _FILE_HEADER or bits not in (_ONE_BIT, _FOUR_BITS, _EIGHT_BITS, _COLORS, _COLORS_AND_ALPHA):
+    if header < _HEADER - _FILE_HEADER or bits not in BITS:
         msg = f"a BMP file of {bits} bits a pixel is not understood; save it with 1 or 24"
         raise BitmapError(msg)
     if compression:
         msg = "this BMP file is compressed; save it without compression"
         raise BitmapError(msg)
-    if not (0 < width <= _LARGEST and 0 < abs(height) <= _LARGEST):
+    if not (0 < width <= LARGEST and 0 < abs(height) <= LARGEST):
         msg = f"a bitmap of {width} x {abs(height)} pixels cannot be shown"
         raise BitmapError(msg)
-    stride = _stride(width, bits)
+    stride = stride_of(width, bits)
     if start < _HEADER or start + stride * abs(height) > len(data):
         msg = (
             f"a part of this BMP file is missing: it should have {start + stride * abs(height)} bytes, not {len(data)}"
@@ -130,12 +132,12 @@ def read_bmp(data: bytes) -> Bitmap:
         raise BitmapError(msg)
     palette = _palette(data, _FILE_HEADER + header, bits, start)
     lines = (data[start + number * stride : start + (number + 1) * stride] for number in range(abs(height)))
-    rows = tuple(_row(line, width, bits, palette) for line in lines)
+    rows = tuple(row_of(line, width, bits, palette) for line in lines)
     return Bitmap(width=width, height=abs(height), rows=rows if height < 0 else rows[::-1])
 
 
-def _stride(width: int, bits: int) -> int:
-    """Bytes of a row: whole groups of four."""
+def stride_of(width: int, bits: int) -> int:
+    """Bytes of a row in a file: whole groups of four."""
     return (width * bits + 31) // 32 * 4
 
 
@@ -144,13 +146,17 @@ def _palette(data: bytes, place: int, bits: int, start: int) -> bytes:
     if bits > _EIGHT_BITS:
         return b""
     (used,) = struct.unpack_from("<I", data, 46)
-    count = min(used or 1 << bits, 1 << bits, max(start - place, 0) // 4)
-    drawn = (b"1" if max(data[place + 4 * n : place + 4 * n + 3]) > _BRIGHT else b"0" for n in range(count))
-    return b"".join(drawn).ljust(256, b"0")
+    return tones_of(data, place, min(used or 1 << bits, 1 << bits, max(start - place, 0) // 4)).ljust(256, b"0")
 
 
-def _row(line: bytes, width: int, bits: int, palette: bytes) -> int:
-    """Make a number of a row."""
+def tones_of(data: bytes, place: int, count: int) -> bytes:
+    """For each colour of a palette the digit that says whether it is drawn."""
+    colors = (data[place + 4 * n : place + 4 * n + 3] for n in range(count))
+    return b"".join(b"1" if max(color) > _BRIGHT else b"0" for color in colors)
+
+
+def row_of(line: bytes, width: int, bits: int, palette: bytes) -> int:
+    """Make a number of a row, as in `Bitmap.rows`; `palette` says for each colour whether it is drawn."""
     if bits == _ONE_BIT:
         row = int.from_bytes(line, "big") >> (len(line) * 8 - width)
         drawn, dark = (1 << width) - 1, 0

@@ -10,6 +10,8 @@ import attrs
 from mentra_trio.text import PROFILES, Profile, Script, ScrollView, Where, detect_script
 from mentra_trio.text import compatible as c
 
+from . import bitmaps
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -371,6 +373,7 @@ def default_columns(profile: Profile, _given: Json) -> Json:
 
 
 OPERATIONS: dict[str, Callable[[Profile, Json], Json]] = {
+    **bitmaps.OPERATIONS,
     "accessors": accessors,
     "calculateUtilization": utilization,
     "charTable": char_table,

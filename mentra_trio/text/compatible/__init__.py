@@ -7,6 +7,19 @@ none belong, and spaces between Chinese characters.
 The reference's scroll view is `ScrollView`, given lines that were wrapped here.
 """
 
+from .bitmaps import AnimationConfig as AnimationConfig
+from .bitmaps import BitmapProblem as BitmapProblem
+from .bitmaps import BitmapProblemError as BitmapProblemError
+from .bitmaps import BitmapReport as BitmapReport
+from .bitmaps import FrameFile as FrameFile
+from .bitmaps import bitmap_info as bitmap_info
+from .bitmaps import convert_24_bit as convert_24_bit
+from .bitmaps import convert_format as convert_format
+from .bitmaps import decode_base64 as decode_base64
+from .bitmaps import decode_hex as decode_hex
+from .bitmaps import load_frames as load_frames
+from .bitmaps import pad_bitmap as pad_bitmap
+from .bitmaps import validate_bitmap as validate_bitmap
 from .columns import ColumnLayout as ColumnLayout
 from .columns import Columns as Columns
 from .columns import compose_columns as compose_columns
@@ -34,10 +47,15 @@ from .wrapping import needs_wrap as needs_wrap
 from .wrapping import wrap as wrap
 
 __all__ = [
+    "AnimationConfig",
+    "BitmapProblem",
+    "BitmapProblemError",
+    "BitmapReport",
     "CharacterMeasure",
     "Chunk",
     "ColumnLayout",
     "Columns",
+    "FrameFile",
     "Measurer",
     "Page",
     "Shortened",
@@ -45,18 +63,26 @@ __all__ = [
     "WrapOptions",
     "Wrapped",
     "WrappedLine",
+    "bitmap_info",
     "compose_columns",
+    "convert_24_bit",
+    "convert_format",
+    "decode_base64",
+    "decode_hex",
     "estimate_line_count",
     "exceeds_byte_limit",
     "fit_to_screen",
+    "load_frames",
     "measure_char",
     "needs_hyphen",
     "needs_wrap",
+    "pad_bitmap",
     "pad_to_line_count",
     "paginate",
     "split_into_chunks",
     "truncate_to_lines",
     "truncate_with_ellipsis",
     "utilization",
+    "validate_bitmap",
     "wrap",
 ]
