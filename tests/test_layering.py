@@ -99,6 +99,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
     "starlette": ("_net.asgi", "_net.serve", "simulator"),
     "cattrs": ("_wire",),
     "wcwidth": ("text.clusters",),
+    "PIL": ("text._pillow",),
     "json": ("_wire", "simulator", "testing", "cli"),
     "asyncio": (),
 }
