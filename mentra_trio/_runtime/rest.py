@@ -51,7 +51,8 @@ class RestSide:
         target = request.target(identity.user_id, identity.package_name)
         headers = [("content-type", "application/json")]
         if request.IS_SIGNED:
-            headers.append(("authorization", f"Bearer {identity.package_name}:{identity.api_key}"))
+            name = f"{identity.package_name}:" if request.IS_NAMED else ""
+            headers.append(("authorization", f"Bearer {name}{identity.api_key}"))
         sent = HttpRequest(
             method=request.METHOD,
             url=attrs.evolve(self.get_url(), target=target),

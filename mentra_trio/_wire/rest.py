@@ -40,6 +40,8 @@ class RestRequest(abc.ABC, Generic[R]):
     METHOD: ClassVar[str]
     IS_SIGNED: ClassVar[bool] = True
     """Whether the app has to prove who it is: its key is sent along."""
+    IS_NAMED: ClassVar[bool] = True
+    """Whether the package's name stands before that key."""
     LIMIT: ClassVar[float] = 10.0
     LARGEST_ANSWER: ClassVar[int] = 64 * 2**10
     """Bytes of an answer that are read."""

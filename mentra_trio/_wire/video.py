@@ -21,26 +21,30 @@ ANY_STATUS = ("stream_status", "rtmp_stream_status", MANAGED_STATUS)
 
 def video_status(fields: JsonObject) -> VideoStatus:
     """Read a status. What is not there, or of a wrong type, is left out."""
-    outputs = fields.get("outputs")
-    targets: list[RestreamTarget] = []
-    for each in cast("list[object]", outputs) if isinstance(outputs, list) else []:
-        output = _members(each)
-        if url := _text(output, "url"):
-            targets.append(
-                RestreamTarget(
-                    url=url,
-                    name=_text(output, "name") or None,
-                    status=_text(output, "status") or None,
-                    error=_text(output, "error") or None,
-                )
-            )
     return VideoStatus(
         stream_id=_text(fields, "streamId"),
         state=VideoState(_text(fields, "status")),
         is_managed=fields.get("type") == MANAGED_STATUS,
         message=_text(fields, "message") or _text(fields, "errorDetails"),
         urls=_urls(fields),
-        targets=tuple(targets),
+        targets=restream_targets(fields.get("outputs")),
+    )
+
+
+def restream_targets(value: object) -> tuple[RestreamTarget, ...]:
+    """Read restream targets; what has no address is left out."""
+    listed = (_members(each) for each in cast("list[object]", value)) if isinstance(value, list) else ()
+    return tuple(
+        RestreamTarget(
+            url=url,
+            name=_text(output, "name") or None,
+            status=_text(output, "status") or None,
+            error=_text(output, "error") or None,
+            target_id=_text(output, "outputId") or None,
+            package_name=_text(output, "addedBy") or None,
+        )
+        for output in listed
+        if (url := _text(output, "url"))
     )
 
 

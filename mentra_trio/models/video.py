@@ -60,9 +60,13 @@ class RestreamTarget:
     name: str | None = None
     """As it was given; `None` where the cloud does not say."""
     status: str | None = None
-    """`active`, `error` or `stopped`."""
+    """`active`, `error`, `stopped` or `unknown`."""
     error: str | None = None
     """What is wrong; `None` where nothing is."""
+    target_id: str | None = None
+    """The cloud's name for it. Told, as what follows, by `fetch_targets` alone."""
+    package_name: str | None = None
+    """Which app has added it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Container
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -200,7 +200,7 @@ class Cloud:
         return f"simulated cloud {self.seed}".encode()
 
     @property
-    def live_users(self) -> Container[str]:
+    def live_users(self) -> Collection[str]:
         """Wearers who have a session."""
         return self._sessions.keys()
 

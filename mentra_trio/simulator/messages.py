@@ -553,15 +553,14 @@ def with_preview(urls: JsonObject) -> JsonObject:
 
 
 def managed_status(
-    status: str, stream_id: str, urls: JsonObject, text: str | None = None, targets: object = None
+    status: str, stream_id: str, urls: JsonObject, text: str | None = None, outputs: Sequence[JsonObject] = ()
 ) -> JsonObject:
     """`managed_stream_status` (P3 6.3)."""
     told: JsonObject = {"type": "managed_stream_status", "status": status, **urls, "streamId": stream_id}
     if text is not None:
         told["message"] = text
-    if isinstance(targets, list) and targets:
-        destinations = cast("list[JsonObject]", targets)
-        told["outputs"] = [{"url": each.get("url"), "status": "stopped"} for each in destinations]
+    if outputs:
+        told["outputs"] = [*outputs]
     return told
 
 

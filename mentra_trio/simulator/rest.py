@@ -16,6 +16,7 @@ from mentra_trio.errors import ConnectFailedError, TransportError
 from . import messages
 from .sound import TTS_PATH, speech
 from .storage import as_object
+from .targets import use_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _STORAGE = ("api", "sdk", "simple-storage")
 _PERMISSIONS = ("api", "public", "permissions")
+_STREAMS = ["api", "streams"]
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +66,10 @@ def respond(cloud: Cloud, method: str, target: str, headers: Mapping[str, str], 
         reply = messages.reply(status, error=HTTPStatus(status).phrase)
     else:
         parts = [unquote(part) for part in path.split("/")[1:]]
-        found = _route(cloud, method, parts, headers, content)
+        if parts[:2] == _STREAMS:
+            found = use_targets(cloud, method, target, parts[2:], headers, content)
+        else:
+            found = _route(cloud, method, parts, headers, content)
         reply = found or messages.reply(404, error="Not found", path=path, timestamp=cloud.timestamp())
     cloud.note_call(HttpCall(at=trio.current_time(), method=method, target=target, body=content, status=reply.status))
     answer = b"ok" if path == "/livez" else reply.text.encode("utf-8", "surrogatepass")

@@ -6,16 +6,18 @@ ends whatever there is; starting a managed one joins the one that is there, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from . import messages
 from .hardware import capabilities
+from .storage import as_object
 from .subscriptions import is_granted
+from .targets import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable  # noqa: TC004 - nobody evaluates it
+    from collections.abc import Callable, Sequence  # noqa: TC004 - nobody evaluates it
 
     from mentra_trio._wire.codec import JsonObject  # noqa: TC004 - nobody evaluates it
 
@@ -117,6 +119,8 @@ class Managed:
     stream_id: str
     urls: JsonObject
     request: JsonObject
+    targets: list[Target]
+    """Where it is passed on to."""
     created_at: str
     keep_alive: KeepAlive
     ingest: str = attrs.field(repr=False)
@@ -135,6 +139,7 @@ class Streams:
     direct: Direct | None = attrs.field(default=None, init=False)
     managed: Managed | None = attrs.field(default=None, init=False)
     _count: int = attrs.field(default=0, init=False)
+    _count_targets: int = attrs.field(default=0, init=False)
 
     # --- what apps ask for
 
@@ -188,10 +193,13 @@ class Streams:
             return
         self._count += 1
         stream_id = self._new_id("m")
-        targets = fields.get("restreamDestinations")
+        given = fields.get("restreamDestinations")
+        targets = [as_object(each) or {} for each in cast("list[object]", given)] if isinstance(given, list) else []
         urls, ingest = messages.playback(self._count, targets)
         keep_alive = KeepAlive(self._session, stream_id, lambda: self._finish_managed(*_SILENT_PHONE))
-        managed = self.managed = Managed(stream_id, urls, fields, self._session.cloud.timestamp(), keep_alive, ingest)
+        asked = [Target(f"out{n}", str(each.get("url")), package_name) for n, each in enumerate(targets, start=1)]
+        now = self._session.cloud.timestamp()
+        managed = self.managed = Managed(stream_id, urls, fields, asked, now, keep_alive, ingest)
         managed.viewers[package_name] = {}
         self._session.agenda.later(MANAGED_START, lambda: self._begin_managed(managed))
 
@@ -206,6 +214,30 @@ class Streams:
         else:
             self._tell_viewer(package_name, "stopped")
             del managed.viewers[package_name]
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """Where the managed stream is passed on to."""
+        return () if self.managed is None else tuple(self.managed.targets)
+
+    def is_watched_by(self, package_name: str) -> bool:
+        """Whether an app is a viewer of the managed stream."""
+        return self.managed is not None and package_name in self.managed.viewers
+
+    def add_target(self, url: str, name: object, package_name: str) -> str:
+        """Pass the managed stream on to one more address; give its id."""
+        self._count_targets += 1
+        target = Target(f"target{self._count_targets}", url, package_name, name)
+        if self.managed is not None:
+            self.managed.targets.append(target)
+            self._tell_viewers("active", "Outputs updated")
+        return target.target_id
+
+    def remove_target(self, target: Target) -> None:
+        """Pass the managed stream on to one address less."""
+        if self.managed is not None:
+            self.managed.targets.remove(target)
+            self._tell_viewers("active", "Outputs updated")
 
     def check(self, connection: AppConnection) -> None:
         """Tell what streams; nothing says which question that answers."""
@@ -343,9 +375,8 @@ class Streams:
         shown = managed.urls
         if text != "Stream is now live":
             shown = {name: value for name, value in managed.urls.items() if name != "previewUrl"}
-        told = messages.managed_status(
-            state, managed.stream_id, shown, text, managed.request.get("restreamDestinations")
-        )
+        outputs = [target.told(status="stopped") for target in managed.targets]
+        told = messages.managed_status(state, managed.stream_id, shown, text, outputs)
         if told != managed.viewers.get(package_name):
             managed.viewers[package_name] = told
             app.relay(told)

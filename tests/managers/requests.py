@@ -23,6 +23,7 @@ from mentra_trio._wire.actions.location import PollLocation
 from mentra_trio._wire.actions.permissions import FetchPermissions
 from mentra_trio._wire.actions.speaker import PlayAudio, PlayRelay, StartAudioStream
 from mentra_trio._wire.actions.storage import ClearStored, DeleteStored, FetchStored, StoreValue, StoreValues
+from mentra_trio._wire.actions.targets import AddTarget, FetchTargets, RemoveTarget
 from mentra_trio._wire.actions.video import CheckStream, StartManagedStream, StartStream
 from mentra_trio._wire.outbound import Request
 from mentra_trio._wire.rest import RestRequest
@@ -36,6 +37,7 @@ from mentra_trio.errors import (
     StorageError,
     StreamError,
 )
+from mentra_trio.managers.camera.video import VideoStream
 from mentra_trio.models import Permission
 from tests.net.test_asgi import call
 from tests.net.test_uploads import JPEG, MULTIPART, form, part, photo
@@ -330,11 +332,57 @@ async def check_stream(session: MentraSession) -> object:
 
 direct = partial(says, "stream_status", streamId="s1")
 managed = partial(says, "managed_stream_status", streamId="m1")
+is_watched = managed(status="active", webrtcUrl="https://c.example.com/w")
 ended = says("stream_status", streamId="s0", status="stopped")
 resumed = in_turn(
     says("stream_status", streamId="s0", status="active", resumed=True),
     says("managed_stream_status", streamId="m0", status="active", resumed=True),
 )
+
+# Restream targets
+
+TARGET = "rtmp://live.example.com/app/key"
+Targets = Callable[[VideoStream], Awaitable[object]]
+
+
+def of_stream(call: Targets) -> Callable[[MentraSession], Awaitable[object]]:
+    """Ask about a stream. Its block is left before, so that nobody looks after it when the link is lost."""
+
+    async def run(session: MentraSession) -> object:
+        async with session.camera.open_stream(clear=False) as stream:
+            pass
+        return await call(stream)
+
+    return run
+
+
+async def fetch_targets(stream: VideoStream) -> object:
+    return [target.target_id for target in await stream.fetch_targets()]
+
+
+async def add_target(stream: VideoStream) -> object:
+    return await stream.add_target(TARGET)
+
+
+async def remove_target(stream: VideoStream) -> object:
+    await stream.remove_target("t1")
+    return "removed"
+
+
+async def reach_targets(stage: Stage) -> HttpCall:
+    await is_watched(stage, await stage.until("managed_stream_request"))
+    return await stage.http.next()
+
+
+async def tell_targets(stage: Stage, made: HttpCall) -> None:
+    made.answer(success=True, outputId="t1", outputs=[{"url": TARGET, "outputId": "t1"}])
+    await wait_all_tasks_blocked()
+
+
+async def no_targets(stage: Stage, made: HttpCall) -> None:
+    made.answer(404, error="STREAM_NOT_FOUND", message="Managed stream not found")
+    await wait_all_tasks_blocked()
+
 
 # Light and place
 
@@ -443,6 +491,17 @@ _stored = partial(
     permission=OPEN_TO_ALL,
     hardware=NEEDS_NO_GLASSES,
 )
+_about_targets = partial(
+    Row,
+    reach=reach_targets,
+    answer=tell_targets,
+    refuse=no_targets,
+    refused=StreamError,
+    refuse_all="It goes over HTTP, so a refusal on the socket means something else.",
+    strangers=PAIRED,
+    again=PAIRED,
+    permission=Permission.CAMERA,
+)
 USER = "/ana.lopez%2Bx%40example.com"
 
 ROWS = (
@@ -524,7 +583,7 @@ ROWS = (
         kind=StartManagedStream,
         ask=watch(None),
         reach=reached("managed_stream_request"),
-        answer=in_turn(managed(status="initializing"), managed(status="active", webrtcUrl="https://c.example.com/w")),
+        answer=in_turn(managed(status="initializing"), is_watched),
         gives="m1",
         refuse=managed(status="error", message="no input"),
         refused=StreamError,
@@ -586,6 +645,9 @@ ROWS = (
         permission="It is how the app learns of its permissions.",
         hardware=NEEDS_NO_GLASSES,
     ),
+    _about_targets(kind=FetchTargets, ask=of_stream(fetch_targets), gives=["t1"], limit=10),
+    _about_targets(kind=AddTarget, ask=of_stream(add_target), gives="t1", limit=15),
+    _about_targets(kind=RemoveTarget, ask=of_stream(remove_target), gives="removed", limit=15),
     _stored(kind=FetchStored, ask=read, reach=reached_http("GET", USER), gives="1"),
     _stored(kind=StoreValues, ask=store, reach=reached_http("PUT", USER), gives=0),
     _stored(kind=StoreValue, ask=store, reach=reached_http("PUT", f"{USER}/a"), gives=0),

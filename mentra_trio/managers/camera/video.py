@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ import trio
 
 from mentra_trio._flow import EventStream, Gap, Latest, LatestSource, Overflow
 from mentra_trio._link import Link, StreamSpec
+from mentra_trio._wire.actions.targets import AddTarget, FetchTargets, RemoveTarget
 from mentra_trio._wire.actions.video import (
     CheckStream,
     RestreamDestination,
@@ -26,6 +27,11 @@ from mentra_trio.models.video import AudioOptions, ExistingVideo, VideoOptions, 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
+
+    from mentra_trio._wire.rest import RestRequest
+    from mentra_trio.models.video import RestreamTarget
+
+R = TypeVar("R")
 
 LIVE_LIMIT = 75.0
 """Seconds until video has to flow: the cloud looks for it for 60 s (P3 6.3)."""
@@ -66,6 +72,53 @@ class VideoStream:
     async def wait_end(self) -> VideoStatus:
         """Wait until it has ended, whoever ended it; give the last status."""
         return await self.status.wait_for(lambda status: status.state.is_end)
+
+    async def add_target(self, url: str, *, name: str | None = None) -> str:
+        """Have the cloud pass a managed stream on to one more address, while it runs; give the target's id.
+
+        `status` tells what becomes of it. A stream has ten at most, those of the start not counted.
+
+        Protocol: P3 6.6.
+
+        Args:
+            url: `rtmp://` or `rtmps://`.
+            name: what is told of it in `status`.
+
+        Cancelling: it may have been added.
+
+        Raises:
+            StreamError: the cloud refused: `DUPLICATE_URL`, `MAX_OUTPUTS_REACHED`, `STREAM_NOT_FOUND` when it is over;
+                or `NOT_MANAGED`.
+            CloudUnreachableError, RequestTimedOutError: no answer, the latter after 15 s. It may have been added.
+            CloudRefusedError, DecodeError: another answer than these.
+            SessionClosedError: the session is over.
+        """
+        _check_address(url, _RESTREAM)
+        return await self._about_targets(AddTarget(self.stream_id, url, name))
+
+    async def remove_target(self, target_id: str) -> None:
+        """Pass the stream on to one address less. The stream itself goes on.
+
+        Raises:
+            StreamError: `OUTPUT_NOT_FOUND`; `NOT_AUTHORIZED`: another app added it; or as `add_target`.
+            CloudUnreachableError, RequestTimedOutError, CloudRefusedError, DecodeError, SessionClosedError: as
+                `add_target`.
+        """
+        await self._about_targets(RemoveTarget(self.stream_id, target_id))
+
+    async def fetch_targets(self) -> tuple[RestreamTarget, ...]:
+        """Ask where the stream is passed on to, for whichever app, with the ids that `remove_target` takes.
+
+        Raises:
+            StreamError, CloudUnreachableError, RequestTimedOutError, CloudRefusedError, DecodeError,
+                SessionClosedError: as `add_target`.
+        """
+        return await self._about_targets(FetchTargets(self.stream_id))
+
+    async def _about_targets(self, request: RestRequest[R]) -> R:
+        if not self.status.value.is_managed:
+            raise StreamError("NOT_MANAGED", "a direct stream goes to one address")
+        return await self._link.rest.call(request)
 
     async def follow(self) -> None:
         """Take over what the cloud tells, until the block is left or the session is over."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -43,6 +44,7 @@ JITTER = 0.05
 """Seconds between two messages on different channels below which their order says nothing."""
 _END = "<end>"
 """What the speech provider sends when the speaker stopped."""
+_ID = re.compile(r"<id:\d+>")
 _WRONG_KEY = "INVALID_API_KEY"
 
 
@@ -210,7 +212,8 @@ class _Driver:
             b"" if content is None else content.encode() if isinstance(content, str) else json.dumps(content).encode()
         )
         headers = cast("Mapping[str, str]", step.get("headers") or {})
-        answer = respond(self._cloud, str(step.get("method")), str(step.get("path")), headers, body)
+        path = _ID.sub(lambda found: self._id_for(found[0]), str(step.get("path")))
+        answer = respond(self._cloud, str(step.get("method")), path, headers, body)
         text = answer.body.decode("utf-8", "surrogatepass")
         said = cast("object", json.loads(text)) if "json" in answer.headers["content-type"] else text
         message: Json = {"status": answer.status, "headers": dict(answer.headers), "body": said}
