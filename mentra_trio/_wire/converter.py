@@ -78,6 +78,14 @@ def to_datetime(value: object, _: object = None) -> datetime:
         raise ValueError("not a time") from None  # Python's own text would tell the content
 
 
+def moment_of(value: object) -> datetime | None:
+    """Read a time as `to_datetime`; `None` where there is none, or something else."""
+    try:
+        return to_datetime(value)
+    except ValueError:
+        return None
+
+
 def _to_str(value: object, _: object = None) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")

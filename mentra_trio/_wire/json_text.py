@@ -68,6 +68,17 @@ def _is_too_deep(value: JsonObject) -> bool:
     return True
 
 
+def members(value: object) -> JsonObject:
+    """Give a JSON object; an empty one where there is something else."""
+    return cast("JsonObject", value) if isinstance(value, dict) else {}  # keys of a JSON object are text
+
+
+def text_of(fields: Mapping[str, object], name: str) -> str:
+    """Give a text of a JSON object; an empty one where there is none, or something else."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
 def dumps(fields: Mapping[str, object]) -> str:
     """Write compact JSON. Raises `ValueError` or `TypeError` for what JSON cannot hold."""
     try:

@@ -11,7 +11,7 @@ import attrs
 
 from mentra_trio.errors import DecodeError
 
-from .json_text import JsonObject, parse_object
+from .json_text import JsonObject, members, parse_object, text_of
 
 
 @attrs.frozen(kw_only=True)
@@ -108,8 +108,8 @@ def decode_settings(body: bytes) -> SettingsNotice:
         raise DecodeError("settings", ["settings: not a list"])
     settings: dict[str, object] = {}
     for entry in cast("list[object]", entries):
-        members = cast("JsonObject", entry) if isinstance(entry, dict) else {}
-        key, value = members.get("key"), members.get("value", members.get("defaultValue"))
+        told = members(entry)
+        key, value = told.get("key"), told.get("value", told.get("defaultValue"))
         if isinstance(key, str) and key and value is not None:
             settings[key] = value
     return SettingsNotice(user_id=_identity(fields, "userIdForSettings", "settings"), settings=settings)
@@ -143,8 +143,7 @@ def _url(fields: JsonObject, kind: str) -> str:
 
 def _reason(fields: JsonObject) -> str:
     """Read the reason so that it can be shown and logged: anybody can post one."""
-    reason = fields.get("reason")
-    text = reason[:_LONGEST_REASON] if isinstance(reason, str) else ""
+    text = text_of(fields, "reason")[:_LONGEST_REASON]
     return "".join(character if character.isprintable() else "?" for character in text)
 
 

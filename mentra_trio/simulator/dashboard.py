@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
+from mentra_trio._wire.json_text import text_of
+
 from .agenda import Agenda, Timer
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class Dashboard:
 def update_dashboard(connection: AppConnection, session: UserSession, fields: JsonObject) -> None:
     """Take `dashboard_content_update`. Nobody answers (P3 3.2)."""
     modes, content = fields.get("modes"), fields.get("content")
-    package_name = _text(fields, "packageName")
+    package_name = text_of(fields, "packageName")
     if modes != ["main"] or not isinstance(content, str):
         session.cloud.report(
             connection.package_name, "P3 3.2", "it told the dashboard something else than text for main"
@@ -122,20 +124,15 @@ def _flattened(content: object) -> str:
     layout = cast("JsonObject", content)
     match layout.get("layoutType"):
         case "text_wall":
-            return _text(layout, "text")
+            return text_of(layout, "text")
         case "double_text_wall":
-            return f"{_text(layout, 'topText')}\n{_text(layout, 'bottomText')}"
+            return f"{text_of(layout, 'topText')}\n{text_of(layout, 'bottomText')}"
         case "dashboard_card":
-            return f"{_text(layout, 'leftText')} | {_text(layout, 'rightText')}"
+            return f"{text_of(layout, 'leftText')} | {text_of(layout, 'rightText')}"
         case "reference_card":
-            return f"{_text(layout, 'title')}\n{_text(layout, 'text')}"
+            return f"{text_of(layout, 'title')}\n{text_of(layout, 'text')}"
         case _:
             return ""
-
-
-def _text(fields: JsonObject, name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _seconds(timestamp: object) -> float:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 import attrs
 import trio
 
+from mentra_trio._wire.json_text import text_of
+
 from .cells import cells, wrap
 from .hardware import SIMULATED_GLASSES, capabilities
 from .lights import LightSignal
@@ -16,7 +18,7 @@ from .photos import Camera
 from .waiting import EXPECT_SECONDS, WAIT_SECONDS, ExpectationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mentra_trio._wire.codec import JsonObject
     from mentra_trio.text.bitmap import Bitmap  # noqa: TC004 - nobody evaluates it
@@ -186,8 +188,8 @@ class Glasses:
             self._screens.append(
                 Screen(
                     at=trio.current_time(),
-                    package_name=_text(message, "packageName"),
-                    layout=_text(members, "layoutType"),
+                    package_name=text_of(message, "packageName"),
+                    layout=text_of(members, "layoutType"),
                     lines=lines,
                     bitmap=bitmap_of(members),
                     columns=tuple(_joined(column) for column in self._columns_of(members)),
@@ -210,21 +212,21 @@ class Glasses:
 
     def _columns_of(self, layout: JsonObject) -> tuple[tuple[str, ...], ...]:
         """Two columns: the first text is the left one (P3 1.2). None where the layout has no columns."""
-        if _text(layout, "layoutType") != "double_text_wall":
+        if text_of(layout, "layoutType") != "double_text_wall":
             return ()
-        left = _fit(_text(layout, "topText"), _HALF - _GAP, self.rows)
-        return left, _fit(_text(layout, "bottomText"), _HALF, self.rows)
+        left = _fit(text_of(layout, "topText"), _HALF - _GAP, self.rows)
+        return left, _fit(text_of(layout, "bottomText"), _HALF, self.rows)
 
     def _lines_of(self, layout: JsonObject) -> tuple[str, ...] | None:
         limit = self.rows
-        match _text(layout, "layoutType"):
+        match text_of(layout, "layoutType"):
             case "text_wall":
-                return _fit(_text(layout, "text"), _COLUMNS, limit)
+                return _fit(text_of(layout, "text"), _COLUMNS, limit)
             case "double_text_wall":
                 return _side_by_side(*self._columns_of(layout))
             case "reference_card":
-                title = _fit(_text(layout, "title"), _COLUMNS, 1) or ("",)
-                return (*title, *_fit(_text(layout, "text"), _COLUMNS, limit - 1))
+                title = _fit(text_of(layout, "title"), _COLUMNS, 1) or ("",)
+                return (*title, *_fit(text_of(layout, "text"), _COLUMNS, limit - 1))
             case "clear_view":
                 return ()
             case "bitmap_view":
@@ -250,11 +252,6 @@ def _describe_bitmap(bitmap: Bitmap) -> str:
 
 def _joined(lines: Sequence[str]) -> str:
     return " ".join(line.strip() for line in lines if line.strip())
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _fit(text: str, width: int, limit: int) -> tuple[str, ...]:

@@ -6,9 +6,8 @@ import base64
 import hashlib
 import hmac
 import json
-from typing import cast
 
-from mentra_trio._wire.codec import JsonObject, dumps
+from mentra_trio._wire.json_text import JsonObject, dumps, members
 
 _HEADER: JsonObject = {"alg": "HS256", "typ": "JWT"}
 
@@ -33,7 +32,7 @@ def read_token(token: str, secret: bytes) -> tuple[str, str]:
         claims: object = json.loads(base64.urlsafe_b64decode(_padded(body.partition(".")[2])))
     except ValueError as error:
         raise InvalidTokenError("invalid token") from error
-    fields = cast("JsonObject", claims) if isinstance(claims, dict) else {}
+    fields = members(claims)
     package_name, api_key = fields.get("packageName"), fields.get("apiKey")
     if not isinstance(package_name, str) or not isinstance(api_key, str):
         raise InvalidTokenError("invalid token")

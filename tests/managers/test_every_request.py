@@ -6,6 +6,7 @@ What only one request does, such as a photo whose upload goes astray, is tested 
 from __future__ import annotations
 
 import logging
+from inspect import isabstract
 
 import pytest
 import trio
@@ -46,7 +47,7 @@ def test_no_request_is_missing() -> None:
 
     def is_known(kind: type[Request[object] | RestRequest[object]]) -> bool:
         # A subclass that waits as long is a way of reading the same answers, and is made by the same call.
-        return any((base.__name__, kind.LIMIT) in known for base in kind.__mro__)
+        return isabstract(kind) or any((base.__name__, kind.LIMIT) in known for base in kind.__mro__)
 
     assert len(known) == len(ROWS)
     assert [kind.__name__ for base in (Request, RestRequest) for kind in kinds_of(base) if not is_known(kind)] == []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import attrs
 
+from mentra_trio._wire.json_text import members, text_of
 from mentra_trio._wire.outbound import Command, Family, LastWait, Request
 from mentra_trio._wire.permissions import Requirement
 from mentra_trio._wire.webhooks import PHOTO_UPLOAD
@@ -126,8 +127,8 @@ def _uploaded(request_id: str, message: Mapping[str, object]) -> Photo | PhotoFa
         return _failure({"code": message.get("errorCode"), "message": message.get("errorMessage")})
     return Photo(
         data=data,
-        content_type=_text(message, "contentType"),
-        filename=_text(message, "filename"),
+        content_type=text_of(message, "contentType"),
+        filename=text_of(message, "filename"),
         request_id=request_id,
         received_at=cast("datetime", message["receivedAt"]),  # the server puts it beside the bytes
     )
@@ -135,18 +136,9 @@ def _uploaded(request_id: str, message: Mapping[str, object]) -> Photo | PhotoFa
 
 def _failure(error: object) -> PhotoFailure:
     """Read the code and the words of a failure; neither has to be there."""
-    fields = _members(error)
+    fields = members(error)
     return PhotoFailure(
-        code=_text(fields, "code") or "UNKNOWN_ERROR",
-        text=_text(fields, "message"),
-        stage=_text(_members(fields.get("details")), "stage") or None,
+        code=text_of(fields, "code") or "UNKNOWN_ERROR",
+        text=text_of(fields, "message"),
+        stage=text_of(members(fields.get("details")), "stage") or None,
     )
-
-
-def _members(value: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from mentra_trio._wire.json_text import members, text_of
 from mentra_trio._wire.outbound import Family, Request
 from mentra_trio.models.light import LedColor
 
@@ -48,9 +49,7 @@ class SetLed(Request[LedAnswer]):
         """Read the answer, which comes as an event of a stream."""
         fields = message
         if message.get("streamType") == LED_ANSWERS:
-            data = message.get("data")
-            fields = cast("dict[str, object]", data) if isinstance(data, dict) else {}
+            fields = members(message.get("data"))
         if fields.get("type") != LED_ANSWERS or fields.get("requestId") != self.request_id:
             return None
-        error = fields.get("error")
-        return LedAnswer(succeeded=fields.get("success") is True, text=error if isinstance(error, str) else "")
+        return LedAnswer(succeeded=fields.get("success") is True, text=text_of(fields, "error"))

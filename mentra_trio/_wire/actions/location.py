@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from mentra_trio._wire.converter import moment_of
+from mentra_trio._wire.json_text import members
 from mentra_trio._wire.outbound import Request, Stamp
 from mentra_trio._wire.permissions import Requirement
 from mentra_trio.models.location import LocationAccuracy
@@ -50,10 +52,7 @@ class PollLocation(Request[FoundPosition]):
         """Read the position that carries this request's id. One that cannot be read is none."""
         if message.get("type") != "data_stream" or message.get("streamType") not in LOCATION_STREAMS:
             return None
-        data = message.get("data")
-        if not isinstance(data, dict):
-            return None
-        fields = cast("Mapping[str, object]", data)  # keys of a JSON object are text
+        fields = members(message.get("data"))
         lat, lng = _number(fields.get("lat"), _NORTH), _number(fields.get("lng"), _EAST)
         if fields.get("correlationId") != self.correlation_id or lat is None or lng is None:
             return None
@@ -62,7 +61,7 @@ class PollLocation(Request[FoundPosition]):
             lat=lat,
             lng=lng,
             accuracy=None if accuracy is None or accuracy < 0 else accuracy,
-            sent_at=_moment(fields.get("timestamp")),
+            sent_at=moment_of(fields.get("timestamp")),
         )
 
 
@@ -76,11 +75,3 @@ def _number(value: object, limit: float = float("inf")) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= limit:
         return None
     return value
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None

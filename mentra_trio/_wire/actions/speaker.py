@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 import attrs
 
-from mentra_trio._wire.json_text import dumps
+from mentra_trio._wire.json_text import dumps, text_of
 from mentra_trio._wire.outbound import Command, Family, Request, Stamp
 
 if TYPE_CHECKING:
@@ -47,11 +47,10 @@ class PlayAudio(Request[PlayAnswer]):
         """Read the answer to this request."""
         if message.get("type") != "audio_play_response" or message.get("requestId") != self.request_id:
             return None
-        error = message.get("error")
         return PlayAnswer(
             succeeded=message.get("success") is True,
             duration=_seconds(message.get("duration")),
-            text=error if isinstance(error, str) else "",
+            text=text_of(message, "error"),
         )
 
 
@@ -94,8 +93,7 @@ class StartAudioStream(Request[RelayReady]):
         """Read the answer for this stream."""
         if message.get("type") != "audio_stream_ready" or message.get("streamId") != self.stream_id:
             return None
-        url = message.get("streamUrl")
-        return RelayReady(url=url if isinstance(url, str) and url else None)
+        return RelayReady(url=text_of(message, "streamUrl") or None)
 
 
 @attrs.frozen(kw_only=True)

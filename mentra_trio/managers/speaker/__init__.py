@@ -12,6 +12,7 @@ from uuid import uuid4
 import attrs
 import trio
 
+from mentra_trio._arguments import checked_text
 from mentra_trio._flow import open_services
 from mentra_trio._link import Link
 from mentra_trio._mp3 import Mp3Encoder
@@ -114,7 +115,7 @@ class SpeakerManager:
             PlaybackError, DeviceUnavailableError, RequestTimedOutError: as `play`. That the cloud could not make the
                 sound is a `PlaybackError` too: only the phone sees the cloud's answer.
         """
-        if not _text("text", text):
+        if not checked_text("text", text):
             msg = "text is empty; there is nothing to say"
             raise ValueError(msg)
         url = speech_url(self._link.base_url, text, voice_id=voice_id, model_id=model_id, settings=voice_settings)
@@ -229,7 +230,7 @@ class SpeakerManager:
 
 
 def _address(value: object) -> str:
-    url = _text("url", value)
+    url = checked_text("url", value)
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         msg = "url is no whole address; the phone needs one such as https://cdn.example.com/ding.mp3"
@@ -244,11 +245,4 @@ def _volume(value: object) -> float:
     if not 0 <= value <= 1:
         msg = f"volume is {value!r}; it goes from 0 to 1"
         raise ValueError(msg)
-    return value
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        msg = f"{name} is {type(value).__name__}, not text"
-        raise TypeError(msg)
     return value
