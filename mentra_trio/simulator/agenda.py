@@ -116,7 +116,7 @@ class Agenda:
         elif self._timers[0][0] > trio.current_time():
             with trio.move_on_at(self._timers[0][0]):
                 await self._changed.wait()
-        else:
+        else:  # pragma: no cover - the real clock has moved since the last look
             # Timers that are due already must not keep other tasks from running.
             await trio.lowlevel.checkpoint()
 

@@ -175,7 +175,7 @@ class Start:
         await self._done.wait()
         if self.result is None:
             msg = "a start that is done has a result"
-            raise RuntimeError(msg)
+            raise AssertionError(msg)
         return self.result
 
 
@@ -274,7 +274,7 @@ class AppSession:
         start = self._start or Start()
         if start.timer is not None:
             start.timer.cancel()
-        start.timer = home.agenda.later(START_WINDOW, lambda: self._start_timed_out(start))
+        start.timer = home.agenda.later(START_WINDOW, self._start_timed_out)
         self._start = start
         home.display.app_started(
             self.package_name, self.installed.title, standard=self.installed.kind is AppKind.STANDARD
@@ -320,9 +320,7 @@ class AppSession:
             home.dashboard.app_stopped(self.package_name)
             self._finish_start(StartResult(succeeded=False, failed_at=Stage.WEBHOOK))
 
-    def _start_timed_out(self, start: Start) -> None:
-        if start is not self._start:
-            return
+    def _start_timed_out(self) -> None:
         self._cancel_grace()
         self.state = AppState.STOPPED
         self.connection = None
@@ -430,8 +428,6 @@ class AppSession:
 
     def _grace_expired(self) -> None:
         self._grace = None
-        if self.state not in _DOWN:
-            return
         if not self._home.is_phone_connected:
             self.state = AppState.DORMANT
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import attrs
 import trio
@@ -354,8 +354,10 @@ class AppConnection:
             case messages.Other():
                 if message.type in ACTIONS:
                     ACTIONS[message.type](self, session, message.fields)
-                elif not message.is_known:
+                else:
                     self._report("P1 10.1", f"it sent a message of the unknown type {message.type!r}")
+            case _:
+                assert_never(message)
 
     def _is_out_of_order(
         self, message: messages.Subscribe | messages.Release | messages.Display | messages.Other
@@ -388,7 +390,7 @@ class AppConnection:
 
 def _is_unknown(message: messages.AppMessage) -> bool:
     """Whether the cloud does nothing about a message, whoever it is from."""
-    return isinstance(message, messages.Other) and not message.is_known
+    return isinstance(message, messages.Other) and message.type not in ACTIONS
 
 
 _BURST = 0.3 - 1e-6

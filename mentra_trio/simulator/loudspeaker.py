@@ -160,9 +160,8 @@ class Loudspeaker:
 
     def stream_ended(self, player: _Player) -> None:
         """Play what came on a stream to its end."""
-        if not player.is_over:
-            seconds = len(player.sound.data) / _BYTES_PER_SECOND
-            self._finish_after(player, max(0.0, player.sound.began_at + seconds - trio.current_time()))
+        seconds = len(player.sound.data) / _BYTES_PER_SECOND
+        self._finish_after(player, max(0.0, player.sound.began_at + seconds - trio.current_time()))
 
     def _fetch(self, player: _Player) -> None:
         if player.is_over:
@@ -195,10 +194,10 @@ class Loudspeaker:
                 self._answer(player.request_id, success=True, duration=self._milliseconds(player))
 
     def _end(self, player: _Player) -> None:
+        """End what plays: of all others it is known that they are over."""
         player.is_over = True
         player.sound.ended_at = trio.current_time()
-        if self._current is player:
-            self._current = None
+        self._current = None
         self._user.leave_relay(player)
         self._user.tell_waiting()
 

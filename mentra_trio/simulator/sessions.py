@@ -138,7 +138,7 @@ class UserSession:
         if self._absence is not None:
             self._absence.cancel()
             self._absence = None
-        self._restart_ping()
+        self._restart_ping(phone)
         if returned:
             self.agenda.later(PHONE_RESYNC, self.microphone.resync)
             for app in [app for app in self.apps.values() if app.state is AppState.DORMANT]:
@@ -152,13 +152,10 @@ class UserSession:
         await trio.lowlevel.checkpoint()
         self.tell_phone(messages.phone_ack(self.user_id, self.cloud.timestamp()))
 
-    def phone_disconnected(self, phone: PhoneLink) -> None:
-        """Take the end of a phone's socket."""
-        if phone is not self._phone:
-            return
+    def phone_disconnected(self) -> None:
+        """Take the end of the phone's socket."""
         self._phone = None
-        if self._ping is not None:
-            self._ping.cancel()
+        self._stop_ping()
         self._absence = self.agenda.later(PHONE_ABSENCE, self.dispose)
 
     def tell_phone(self, message: JsonObject) -> None:
@@ -166,15 +163,17 @@ class UserSession:
         if self._phone is not None:
             self._phone.receive(message)
 
-    def _restart_ping(self) -> None:
+    def _restart_ping(self, phone: PhoneLink) -> None:
+        self._stop_ping()
+        self._ping = self.agenda.later(PHONE_PING, lambda: self._ping_phone(phone))
+
+    def _ping_phone(self, phone: PhoneLink) -> None:
+        phone.pinged()
+        self._restart_ping(phone)
+
+    def _stop_ping(self) -> None:
         if self._ping is not None:
             self._ping.cancel()
-        self._ping = self.agenda.later(PHONE_PING, self._ping_phone)
-
-    def _ping_phone(self) -> None:
-        if self._phone is not None:
-            self._phone.pinged()
-            self._restart_ping()
 
     def dispose(self) -> None:
         """End the wearer's session: every app is stopped without a webhook (P1 1.2)."""

@@ -274,14 +274,13 @@ class Speech:
         for name in names:
             if not is_speech(name):
                 continue
-            if is_poison(name):
+            parsed = language_stream(name)
+            if parsed is None or parsed.language is None or is_poison(name):
                 if self._quirks.poison:
                     return False
                 continue
-            parsed = language_stream(name)
-            if parsed is not None and parsed.language is not None:
-                self._open(parsed.language)
-                wanted.append(parsed.language)
+            self._open(parsed.language)
+            wanted.append(parsed.language)
         for language in [language for language in self._streams if language not in wanted]:
             self._streams.pop(language).close()
         return True

@@ -140,7 +140,7 @@ class User:
         phone, self._phone = self._phone, None
         session = self._cloud.session(self.user_id)
         if phone is not None and session is not None:
-            session.phone_disconnected(phone)
+            session.phone_disconnected()
 
     def phone_lost(self) -> None:
         """Note that the cloud ended the phone's connection."""
@@ -480,7 +480,7 @@ class User:
         app = self.app(package_name)
         if app is None:
             msg = "an app that was found is there"
-            raise RuntimeError(msg)
+            raise AssertionError(msg)
         return app
 
     def socket(self, package_name: str) -> AppConnection:

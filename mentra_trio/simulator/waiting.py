@@ -12,7 +12,7 @@ import trio
 from .apps import AppSession, AppState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from .sessions import UserSession
 
@@ -23,7 +23,8 @@ EXPECT_SECONDS = 5.0
 GONE = frozenset({AppState.STOPPED, AppState.DORMANT})
 """States that an app leaves only when somebody starts it, or the phone comes back."""
 
-_CONDITIONS = {
+_CONDITIONS: Mapping[AppState | None, str] = {
+    None: "was never started; await user.start(package_name) first",
     AppState.CONNECTING: "is starting",
     AppState.GRACE_PERIOD: "has lost its connection, and is waited for",
     AppState.TRANSPORT_DOWN: "has lost its connection, and is waited for",
@@ -84,8 +85,6 @@ def hopelessness(
 
 def condition(app: AppSession) -> str:
     """Tell how an app fares: the rest of a sentence that begins with its name."""
-    if app.state is None:
-        return "was never started; await user.start(package_name) first"
     if app.state is AppState.RUNNING:
         return "runs" if app.is_attached else "is connecting"
     return _CONDITIONS[app.state]

@@ -357,3 +357,61 @@ async def test_p1_a12_displays_in_a_burst_are_reported(autojump_clock: MockClock
         await socket.show("three", forceDisplay=True)
 
         assert [violation.rule for violation in here.cloud.violations] == ["P3 1.5"]
+
+
+async def test_what_is_sent_to_a_socket_that_ends_is_lost_and_nobody_waits_for_it(autojump_clock: MockClock) -> None:
+    """Only the first of several ends counts."""
+    async with world() as here:
+        socket = await here.start()
+        connection = here.user.socket(ALPHA)
+        connection.close(1001, "first")
+        connection.close(1008, "second")
+        connection.send({"type": "late"})
+        await connection.wait_read()
+        await settle()
+
+        assert socket.end == (1001, "first")
+        assert "late" not in socket.types()
+        assert trio.current_time() == 0
+
+
+async def test_p1_2_10_an_app_that_reads_nothing_misses_messages_and_then_its_socket(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.subscribe("phone_notification")
+        connection = here.user.socket(ALPHA)
+        for _ in range(10_002):  # at once: its writer takes one, and ten thousand wait
+            connection.send({"type": "flood"})
+        assert [violation.rule for violation in here.cloud.violations] == ["P1 2.10"]
+        connection.close(1000, "bye")
+        await settle()
+
+        assert socket.end is not None
+        assert socket.end[0] == 1006
+
+
+async def test_p3_4_6_sound_on_a_socket_without_an_init_is_ignored(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.open()
+        await socket.transport.send(b"0f8fad5b-d9cb-469f-a165-70867728950e sound")
+        await settle()
+
+        assert (socket.got, socket.end, here.cloud.violations) == ([], None, ())
+
+
+async def test_p1_2_7_a_release_in_the_name_of_an_app_that_never_ran_changes_nothing(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.send("ownership_release", packageName="com.example.nobody")
+        await socket.close()
+
+        assert here.user.state_of(ALPHA) is AppState.TRANSPORT_DOWN
+
+
+async def test_a_thousand_violations_are_enough() -> None:
+    cloud = Cloud()
+    await settle()
+    for number in range(1_001):
+        cloud.report(ALPHA, "P1 0", str(number))
+
+    assert [violation.text for violation in cloud.violations] == [str(number) for number in range(1_000)]

@@ -514,3 +514,33 @@ async def test_waiting_for_a_screen_can_be_cancelled(autojump_clock: MockClock) 
         await glasses.wait_for(lambda screen: bool(screen.lines))
 
     assert scope.cancelled_caught
+
+
+async def test_p3_1_4_what_a_start_interrupted_is_not_brought_back_for_an_app_that_stopped(
+    autojump_clock: MockClock,
+) -> None:
+    async with world(model="Simulated Glasses") as here:
+        socket = await ready(here)
+        await socket.show("lasting", ALPHA, durationMs=60_000)
+        await trio.sleep(1)
+        here.nursery.start_soon(here.user.start, BETA)
+        await settle()
+        begin = trio.current_time()
+        await here.user.stop(ALPHA)
+        await trio.sleep(5)
+
+        assert "lasting" not in [text for _, text in since(here, begin)]
+
+
+async def test_p3_1_5_a_lock_that_was_left_ends_with_the_display_of_its_owner(autojump_clock: MockClock) -> None:
+    """What the main app showed last comes back."""
+    async with world(model="Simulated Glasses") as here:
+        alpha, beta = await ready(here), await ready(here, BETA)
+        await trio.sleep(5)
+        await alpha.show("main", ALPHA, durationMs=60_000)
+        await trio.sleep(1)
+        begin = trio.current_time()
+        await beta.show("beta", BETA, durationMs=3_000)
+        await trio.sleep(5)
+
+        assert since(here, begin) == [(0, "beta"), (3, "main")]

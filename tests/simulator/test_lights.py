@@ -11,6 +11,8 @@ from mentra_trio.errors import DeviceUnavailableError, LedError, RequestTimedOut
 from tests.scripted_cloud import idle
 from tests.weaknesses.simulated import PACKAGE, open_simulated
 
+from .apps import ALPHA, world
+
 
 async def test_a_light_shines_for_its_time(autojump_clock: MockClock) -> None:
     async with open_simulated(idle) as world:
@@ -86,3 +88,16 @@ async def test_a_request_without_a_phone_costs_the_socket(autojump_clock: MockCl
         await world.user.wait_subscribed(PACKAGE)
 
         assert session.connections == 2
+
+
+async def test_a_color_that_no_light_has_is_refused_by_the_phone(autojump_clock: MockClock) -> None:
+    """P3 8: the cloud passes it on. The SDK would not send it, so the app is played by hand."""
+    async with world(model="Mentra Live") as here:
+        socket = await here.start()
+        await socket.subscribe("rgb_led_control_response")
+        await socket.send("rgb_led_control", packageName=ALPHA, requestId="1", action="on", color="pink")
+        await trio.sleep(5)
+        ((_, answer),) = socket.streams()
+
+        assert (answer["success"], answer["error"]) == (False, "unknown color pink")
+        assert here.user.glasses.lights == []

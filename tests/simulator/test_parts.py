@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from trio.testing import memory_stream_pair
 
-from mentra_trio.simulator import AsgiWebhooks, Cloud
+from mentra_trio.simulator import AsgiWebhooks, Cloud, InstalledApp
 from mentra_trio.simulator.agenda import Agenda
+from mentra_trio.simulator.forwarder import Line
 from mentra_trio.simulator.handshake import major_version, user_of_session_id
-from mentra_trio.simulator.tokens import InvalidTokenError, make_token, read_token
+from mentra_trio.simulator.tokens import InvalidTokenError, _sign, make_token, read_token
 from mentra_trio.simulator.webhooks import NoWebhooks
 
 from .apps import settle
@@ -140,3 +142,61 @@ async def test_an_asgi_app_that_fails_has_answered_500() -> None:
 
     assert await webhooks.post("http://silent/webhook", b"{}") == 500
     assert await webhooks.post("http://raises/webhook", b"{}") == 500
+
+
+def test_p1_2_2_a_token_that_holds_no_app_is_none() -> None:
+    for body in ("a.b", "a.bm90IGpzb24", "a.W10", "a.eyJwYWNrYWdlTmFtZSI6ImEifQ"):
+        with pytest.raises(InvalidTokenError):
+            read_token(f"{body}.{_sign(body, b'secret')}", b"secret")
+
+
+async def test_an_answer_of_an_asgi_app_may_come_in_pieces() -> None:
+    """The client stays for all of it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
+        with trio.move_on_after(1) as patience:
+            await receive()
+        await send({"type": "http.response.body", "body": b"}"})
+        assert patience.cancelled_caught
+        assert (await receive())["type"] == "http.disconnect"
+
+    assert await AsgiWebhooks({"http://pieces": app}).post("http://pieces/webhook", b"{}") == 200
+
+
+async def test_an_error_of_the_test_s_own_http_side_ends_the_cloud() -> None:
+    class Broken(NoWebhooks):
+        async def post(self, url: str, body: bytes) -> int | None:
+            raise ZeroDivisionError
+
+    cloud = Cloud(webhooks=Broken())
+    cloud.install(InstalledApp(package_name="com.example.x", api_key="key", public_url="https://x"))
+    user = cloud.user("ana@example.com")
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        async with cloud.running():
+            await user.connect()
+            await user.start("com.example.x")
+
+
+@pytest.mark.parametrize("is_frozen", [True, False])
+async def test_a_line_that_breaks_is_cut_unless_it_is_frozen(autojump_clock: MockClock, is_frozen: bool) -> None:
+    async def breaks() -> None:
+        await trio.sleep(1)
+        raise trio.BrokenResourceError
+
+    near_end, near = memory_stream_pair()
+    far_end, far = memory_stream_pair()
+    near.receive_stream.receive_some_hook = breaks
+    line = Line()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(line.run, near, far)
+        if is_frozen:
+            line.freeze()
+        with trio.move_on_after(5) as patience:
+            await far_end.receive_some()
+
+        assert patience.cancelled_caught == is_frozen
+        await near_end.aclose()
+        nursery.cancel_scope.cancel()

@@ -195,3 +195,23 @@ async def test_a_report_of_the_phone_is_checked(autojump_clock: MockClock) -> No
         assert user.report_photo({"requestId": "x"}) == 400
         assert user.report_photo({"requestId": "x", "success": True}) == 400
         assert user.report_photo({"requestId": "x", "success": True, "photoUrl": "u"}) == 200
+
+
+async def test_p3_0_5_glasses_without_a_camera_say_nothing(autojump_clock: MockClock) -> None:
+    """The SDK asks no such glasses, so the request is spelled by hand."""
+    async with worn(model="Even Realities G1") as (user, session):
+        await session.raw.send("photo_request", requestId="1")
+        await trio.sleep(60)
+
+        assert (user.glasses.camera.uploads, user.glasses.camera.is_busy) == ([], False)
+
+
+async def test_p3_5_5_what_the_uploader_told_the_app_is_not_told_again(autojump_clock: MockClock) -> None:
+    async with worn() as (user, session):
+        user.glasses.camera.outcome = PhotoOutcome.REPORTED
+        async with session.raw.messages() as messages:
+            with pytest.raises(PhotoError):
+                await session.camera.take_photo()
+            await trio.sleep(5)
+
+            assert messages.statistics().received == 0

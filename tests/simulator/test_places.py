@@ -228,3 +228,30 @@ async def test_p2_9_3_nobody_asks_for_a_permission(autojump_clock: MockClock) ->
         await poll(socket)
 
         assert len(positions(socket)) == 2
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_p2_8_4_an_app_that_is_not_there_gets_no_answer(autojump_clock: MockClock, is_known: bool) -> None:
+    """The package in the message counts. Whoever sent it gets nothing either."""
+    async with world() as here:
+        socket = await here.start()
+        if is_known:
+            here.user.phone_message(PLACE)
+        await poll(socket, package_name="com.example.nobody")
+        if not is_known:
+            here.user.phone_message({**PLACE, "correlationId": "poll-1"})
+        await settle()
+
+        assert positions(socket) == []
+
+
+async def test_p2_8_4_a_poll_without_an_id_is_answered_by_a_position_for_all(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.subscribe("location_update")
+        await poll(socket, None)
+        assert questions(here) == [("high", None)]
+        here.user.phone_message(PLACE)
+        await settle()
+
+        assert len(positions(socket)) == 1

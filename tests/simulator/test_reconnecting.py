@@ -642,3 +642,72 @@ async def test_a_cloud_that_dies_forgets_what_it_was_doing(autojump_clock: MockC
         await trio.sleep(60)
 
         assert len(here.webhooks.calls) == 3
+
+
+async def test_p1_2_6_without_that_fault_a_socket_from_the_park_is_what_it_says(autojump_clock: MockClock) -> None:
+    async with world(connect=False) as here:
+        here.cloud.quirks.parked_socket_is_legacy = False
+        here.user.stored.note_running(ALPHA)
+        socket = await park(here)
+        await here.user.connect()
+        await socket.subscribe("button_press")
+
+        assert socket.types()[1:] == ["reconnect_ack", "device_state_update"]
+        assert here.user.is_connected
+
+
+async def test_p1_2_10_a_slow_ack_is_not_sent_to_a_socket_that_was_replaced(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        older = await here.start()
+        here.cloud.faults.ack_delay = 1.0
+        await older.reconnect()
+        newer = await here.open()
+        await newer.reconnect()
+        await trio.sleep(2)
+
+        assert older.types().count("reconnect_ack") == 0
+        assert newer.types().count("reconnect_ack") == 1
+
+
+async def test_p1_1_2_a_session_ends_for_an_app_that_is_away_too(autojump_clock: MockClock) -> None:
+    """Nobody is told, because nobody is there."""
+    async with world() as here:
+        await here.start()
+        app = here.user.app(ALPHA)
+        assert app is not None
+        await drop(here)
+        here.user.disconnect()
+        here.user.disconnect()
+        states: list[AppState | None] = []
+        for pause in (59, 2):
+            await trio.sleep(pause)
+            states.append(app.state)
+
+        assert states == [AppState.DORMANT, AppState.STOPPED]
+        assert here.user.app(ALPHA) is None
+
+
+async def test_p1_2_10_speech_does_not_wait_for_an_app_that_fell_asleep(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        await (await here.start()).subscribe("transcription:en-US")
+        app = here.user.app(ALPHA)
+        assert app is not None
+        await drop(here)
+        here.user.disconnect()
+        await trio.sleep(10)
+        assert app.state is AppState.DORMANT
+
+        assert not app.deliver({"type": "data_stream"})
+        assert app.state is AppState.DORMANT
+
+
+async def test_connects_that_were_refused_for_a_while_are_taken_after_a_resume(autojump_clock: MockClock) -> None:
+    """What was to end the refusal does not end the next one."""
+    async with world() as here:
+        here.cloud.refuse_connects(5)
+        here.cloud.resume()
+        await here.start()
+        here.cloud.faults.refuse_connects = True
+        await trio.sleep(10)
+
+        assert here.cloud.faults.refuse_connects

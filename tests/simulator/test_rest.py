@@ -141,3 +141,13 @@ async def test_a_wearer_has_one_storage_whatever_the_case(autojump_clock: MockCl
         assert here.user.stored_values(ALPHA) == {"k": "1"}
         with pytest.raises(ValueError, match="400"):
             here.user.store_value(ALPHA, "k", "x" * 100_001)
+
+
+async def test_below_a_text_there_is_nothing(autojump_clock: MockClock) -> None:
+    """P3 9.4: dots make objects, and a text has no inside."""
+    async with world() as here:
+        await call(here, "PUT", f"{STORAGE}/a", {"value": "1"})
+
+        assert (await call(here, "PUT", STORAGE, {"data": {"a.b": "2"}}))[0] == 500
+        assert (await call(here, "DELETE", f"{STORAGE}/a.b"))[0] == 200
+        assert (await call(here, "GET", STORAGE))[1]["data"] == {"a": "1"}

@@ -1,5 +1,6 @@
 """Words to transcripts (P2 3.3-3.7, appendix B) and microphone audio (P2 5)."""
 
+import json
 import re
 from typing import cast
 
@@ -7,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from mentra_trio.simulator.microphone import OFF_DELAY, ON_DELAY
 from mentra_trio.simulator.speech import SpeechStream, Token, phrases
 
 from .apps import ALPHA, BETA, Json, World, settle, world
@@ -333,3 +335,39 @@ async def test_p2_5_3_audio_that_nobody_needs_is_complained_about(autojump_clock
         here.user.hear(bytes(2))
 
         assert microphone(here) == [(0.0, False, False), (5.0, False, False)]
+
+
+async def test_an_utterance_without_a_word_is_none(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.subscribe("transcription:en-US")
+        english(here).push([], end=True)
+        await trio.sleep(2)
+
+        assert socket.streams() == []
+
+
+async def test_p2_3_3_a_word_of_nobody_names_no_speaker(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.subscribe("transcription:en-US")
+        english(here).push([Token(text="who?", speaker=None)])
+        await settle()
+
+        ((_, data),) = socket.streams()
+        assert data["speakerId"] == "0"
+        assert "speaker" not in json.dumps(data["metadata"])
+
+
+async def test_p2_5_3_whoever_listens_again_at_the_last_moment_keeps_the_microphone(autojump_clock: MockClock) -> None:
+    """The cloud looks at what is wanted 0.1 s after the subscriptions, and again when it is about to switch off."""
+    async with world() as here:
+        socket = await here.start()
+        await socket.subscribe("audio_chunk")
+        await trio.sleep(10)
+        await socket.subscribe()
+        await trio.sleep(ON_DELAY + OFF_DELAY - 0.05)
+        await socket.subscribe("audio_chunk")
+        for _ in range(20):
+            assert here.user.is_microphone_on
+            await trio.sleep(0.1)

@@ -1,11 +1,12 @@
 """Starting and stopping apps: webhooks, windows, results (P1 1.1-1.3, 2.3, 2.4)."""
 
+import attrs
 import trio
 from trio.testing import MockClock
 
-from mentra_trio.simulator import AppState, Cloud, InstalledApp, Stage, StartResult
+from mentra_trio.simulator import AppKind, AppState, Cloud, InstalledApp, Stage, StartResult
 
-from .apps import ALPHA, BETA, KEYS, USER, headers, session_id, settle, world
+from .apps import ALPHA, BETA, KEYS, OTHER, USER, headers, session_id, settle, world
 
 
 async def test_p1_1_1_a_start_posts_a_session_request_with_three_urls(autojump_clock: MockClock) -> None:
@@ -293,3 +294,16 @@ def test_the_engine_is_the_same_every_time() -> None:
 
     first, second = (trio.run(run, clock=MockClock(autojump_threshold=0)) for _ in range(2))
     assert first == second
+
+
+async def test_p1_1_1_two_starts_at_once_stop_the_running_app_once(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        await here.start()
+        for package_name in (BETA, OTHER):
+            installed = here.cloud.store.apps[package_name]
+            here.cloud.install(attrs.evolve(installed, kind=AppKind.STANDARD))
+        for package_name in (BETA, OTHER):
+            here.nursery.start_soon(here.user.start, package_name)
+        await trio.sleep(1)
+
+        assert [kind for _, kind in here.webhooks.kinds()].count("stop_request") == 1

@@ -8,7 +8,7 @@ from mentra_trio.simulator import Mode
 from mentra_trio.simulator.speech import Token
 from mentra_trio.simulator.translation import Translator, cloud_name
 
-from .apps import ALPHA, BETA, Json, World, settle, world
+from .apps import ALPHA, BETA, USER, Json, World, settle, world
 
 PAIR = "translation:en-US-to-es-ES"
 TO_SPANISH = "translation:all-to-es-ES"
@@ -232,3 +232,17 @@ def test_p2_appendix_a_the_clouds_own_tags(tag: str, name: str) -> None:
 
 def _data(streams: list[tuple[str, Json]]) -> list[Json]:
     return [data for _, data in streams]
+
+
+async def test_p1_1_2_a_session_that_ends_ends_its_translators(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.subscribe("translation:es-ES-to-en-US", "transcription:en-US")
+        session = here.cloud.session(USER)
+        assert session is not None
+        open_streams = [len(session.translators.streams) + len(session.speech.streams)]
+        here.user.disconnect()
+        await trio.sleep(61)
+        open_streams.append(len(session.translators.streams) + len(session.speech.streams))
+
+        assert open_streams == [2, 0]

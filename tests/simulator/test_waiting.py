@@ -305,3 +305,14 @@ async def test_a_text_may_be_that_of_one_column(autojump_clock: MockClock) -> No
 
 def test_an_expectation_that_fails_is_a_failed_assertion() -> None:
     assert issubclass(ExpectationError, AssertionError)
+
+
+async def test_a_phone_that_is_away_is_told(autojump_clock: MockClock) -> None:
+    async with world(connect=False) as here:
+        with pytest.raises(ExpectationError, match="the phone is not connected") as caught:
+            await here.user.wait_listener(within=1)
+        assert str(caught.value).startswith("nobody came to listen to en-US within 1 s")
+        with pytest.raises(ExpectationError) as blank:
+            await here.user.glasses.expect("anything", within=1)
+
+    assert "does not run" not in str(blank.value)
