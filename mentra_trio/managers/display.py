@@ -15,10 +15,17 @@ from mentra_trio._link import Link
 from mentra_trio._wire.outbound import DisplayEvent
 from mentra_trio.errors import DeviceUnavailableError
 from mentra_trio.models.layouts import BitmapView, ClearView, DoubleTextWall, Layout, ReferenceCard, TextWall
+from mentra_trio.models.speech import Transcript
 from mentra_trio.text.bitmap import fit_bitmap
+from mentra_trio.text.captions import CaptionView
+from mentra_trio.text.fitting import fit
+from mentra_trio.text.profiles import PROFILES, Profile, Profiles
+from mentra_trio.text.wrapping import DEFAULT_STYLE, Style, Wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+
+    from mentra_trio.models.speech import Translation
 
 _LANE = "display"
 _MOST_CHARACTERS = 1_000_000
@@ -27,6 +34,8 @@ _SLOWEST_GLASSES = 1.65
 """Seconds that a bitmap takes to reach Even Realities G1 (P3 2.3)."""
 _PACE = 0.35
 """Seconds between two displays below which frames would be left out."""
+_NOBODY = "0"
+"""The speaker of whom the recogniser knows nothing (P2 3.3.3)."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -50,6 +59,15 @@ class DisplayManager:
     """
 
     _link: Link
+    profiles: Profiles = attrs.field(default=PROFILES, init=False)
+    """The displays that are known. For others assign `PROFILES.adding(...)`."""
+
+    @property
+    def profile(self) -> Profile:
+        """What the display of the connected glasses can show, by their model. It changes when others are connected."""
+        capabilities = self._link.state.capabilities.value
+        model = None if capabilities is None else capabilities.model_name
+        return self.profiles.for_model(model or self._link.state.device.value.model_name)
 
     async def show_text_wall(self, text: str, *, duration: float | None = None) -> None:
         """Show one block of text. The phone wraps it and cuts what does not fit.
@@ -63,6 +81,64 @@ class DisplayManager:
     async def show_text(self, text: str | Sequence[str], *, duration: float | None = None) -> None:
         """Show text, or lines of text, as `show_text_wall` does."""
         await self.show_text_wall(joined_lines(text), duration=duration)
+
+    async def show_fitted(
+        self, text: str | Sequence[str], *, style: Style = DEFAULT_STYLE, duration: float | None = None
+    ) -> Wrapped:
+        """Wrap text, or lines of text, to the connected glasses, cut what has no room, and show it.
+
+        What is shown has no more lines and bytes than the glasses take (P4 1), so the phone has nothing left to cut.
+        Text that is cut ends with an ellipsis. Glasses of which nothing is known count as Even Realities G1.
+
+        Args:
+            text: what to show.
+            style: where lines may end.
+            duration: as for `show_text_wall`.
+
+        Returns:
+            What is shown, line by line. `is_truncated` says whether something was cut, `cut` what.
+        """
+        fitted = fit(joined_lines(text), self.profile, style)
+        await self._show(TextWall(text=fitted.text), duration)
+        return fitted
+
+    async def show_captions(
+        self,
+        speech: AsyncIterable[Transcript | Translation],
+        *,
+        make_view: Callable[[Profile], CaptionView] = CaptionView,
+        duration: float | None = None,
+    ) -> None:
+        """Show what is said while it is said, until the stream ends.
+
+        The newest words are at the bottom. An interim replaces the one before it, a speaker who takes over begins a
+        line with a dash, and lines only ever move up. As everywhere, what comes faster than the cloud's pace is left
+        out but for the newest::
+
+            async with session.transcription.stream("en") as speech:
+                await session.display.show_captions(speech)
+
+        What other calls show meanwhile stays until the next words. Cancelling stops it; the last lines stay.
+
+        Args:
+            speech: a stream of transcripts or translations. It is not closed.
+            make_view: makes the view for a display, with other options than `CaptionView` has by default. It is called
+                once more, and what was said before is forgotten, when glasses with another display are connected.
+            duration: seconds of silence after which the lines disappear; `None` leaves them. The next words bring them
+                back.
+
+        Raises:
+            SlowConsumerError: what the stream raises.
+        """
+        profile = self.profile
+        view = make_view(profile)
+        async for said in speech:
+            if self.profile is not profile:
+                profile = self.profile
+                view = make_view(profile)
+            speaker = said.speaker_id if isinstance(said, Transcript) and said.speaker_id != _NOBODY else None
+            if view.update(said.text, is_final=said.is_final, speaker=speaker, utterance=said.utterance_id):
+                await self._show(TextWall(text=view.text), duration)
 
     async def show_double_text_wall(self, left: str, right: str, *, duration: float | None = None) -> None:
         """Show two columns of text.

@@ -35,8 +35,33 @@ def _dash(_speaker: str) -> str:
 class _Utterance:
     key: str | None
     text: str
-    speaker: str | None
     is_final: bool
+    _turns: list[tuple[int, str | None]]
+    """Where in the text who begins to speak. A recogniser begins no utterance for another speaker (P2 3.3.3)."""
+
+    @property
+    def parts(self) -> list[tuple[str, str | None]]:
+        """What is said, and by whom; `None` is whoever spoke before."""
+        ends = [*(start for start, _ in self._turns[1:]), len(self.text)]
+        return [
+            (self.text[start:end].strip(), speaker) for (start, speaker), end in zip(self._turns, ends, strict=True)
+        ]
+
+    def go_on(self, text: str, speaker: str | None, *, is_final: bool) -> None:
+        """Take the next step. What it has more than the last one is what its speaker says."""
+        known = min(len(self.text), len(text))
+        self.text, self.is_final = text, is_final
+        self._turns[1:] = [turn for turn in self._turns[1:] if turn[0] < len(text)]
+        if speaker is None or speaker == self._turns[-1][1]:
+            return
+        start = _start_of_word(text, known)
+        while len(self._turns) > 1 and self._turns[-1][0] >= start:
+            del self._turns[-1]
+        first, before = self._turns[-1]
+        if before is None or first >= start:
+            self._turns[-1] = (first, speaker)
+        elif before != speaker:
+            self._turns.append((start, speaker))
 
 
 @attrs.define(eq=False)
@@ -87,20 +112,21 @@ class CaptionView:
         Args:
             text: the whole utterance so far.
             is_final: whether it is finished. What comes for it later is ignored.
-            speaker: who says it; `None` when unknown, which is nobody new.
+            speaker: who says what this step has more than the last one of the utterance; `None` when unknown, which is
+                nobody new.
             utterance: tells utterances apart that are spoken at the same time; `None` is one at a time.
         """
         if utterance is not None and utterance in self._finished:
             return False
-        step = _Utterance(utterance, " ".join(text.split()), speaker, is_final)
-        for place, other in enumerate(self._open):
+        text = " ".join(text.split())
+        for other in self._open:
             if other.key == utterance and not (other.is_final and utterance is None):
                 if other.is_final:
                     return False
-                self._open[place] = step
+                other.go_on(text, speaker, is_final=is_final)
                 break
         else:
-            self._open.append(step)
+            self._open.append(_Utterance(utterance, text, is_final, [(0, speaker)]))
         self._settle()
         return self._draw()
 
@@ -117,21 +143,24 @@ class CaptionView:
             utterance = self._open.pop(0)
             if utterance.key is not None:
                 self._finished.append(utterance.key)
-            paragraphs = self._continued([self._tail], self._speaker, utterance)
-            self._speaker = utterance.speaker or self._speaker
+            paragraphs, self._speaker = self._continued([self._tail], self._speaker, utterance)
             *fixed, (_, self._tail) = self._wrapped(paragraphs)
             self._fixed.extend(line for line, _ in fixed)
             self._fixed_count += len(fixed)
 
-    def _continued(self, paragraphs: list[str], speaker: str | None, utterance: _Utterance) -> list[str]:
-        """Add an utterance to paragraphs, the last of which goes on."""
-        if not utterance.text:
-            return paragraphs
-        *before, last = paragraphs
-        if utterance.speaker not in {None, speaker} and speaker is not None:
-            words = self.label(utterance.speaker or "") + utterance.text
-            return [*before, last, words] if last else [*before, words]
-        return [*before, _joined(last, utterance.text)]
+    def _continued(
+        self, paragraphs: list[str], speaker: str | None, utterance: _Utterance
+    ) -> tuple[list[str], str | None]:
+        """Add an utterance to paragraphs, the last of which goes on. Give who spoke last as well."""
+        for text, speaking in utterance.parts if utterance.text else ():
+            *before, last = paragraphs
+            if speaking not in {None, speaker} and speaker is not None:
+                words = self.label(speaking or "") + text
+                paragraphs = [*before, last, words] if last else [*before, words]
+            else:
+                paragraphs = [*before, _joined(last, text)]
+            speaker = speaking or speaker
+        return paragraphs, speaker
 
     def _wrapped(self, paragraphs: list[str]) -> list[tuple[str, str]]:
         """Give lines, each with the part of the text that it shows."""
@@ -144,8 +173,7 @@ class CaptionView:
     def _draw(self) -> bool:
         paragraphs, speaker = [self._tail], self._speaker
         for utterance in self._open:
-            paragraphs = self._continued(paragraphs, speaker, utterance)
-            speaker = utterance.speaker or speaker
+            paragraphs, speaker = self._continued(paragraphs, speaker, utterance)
         moving = [line for line, _ in self._wrapped(paragraphs)] if any(paragraphs) else []
         lines = [*self._fixed, *moving]
         forgotten = self._fixed_count - len(self._fixed)
@@ -166,3 +194,13 @@ def _joined(before: str, after: str) -> str:
         return before + after
     has_no_spaces = KINDS[before[-1]] is Kind.IDEOGRAPH or KINDS[after[0]] is Kind.IDEOGRAPH
     return before + after if has_no_spaces else f"{before} {after}"
+
+
+def _start_of_word(text: str, place: int) -> int:
+    """Find where the word begins that is at a place, or the last one."""
+    place = min(place, len(text) - 1)
+    if place < 0 or KINDS[text[place]] is Kind.IDEOGRAPH:
+        return max(place, 0)
+    if text[place] == " ":
+        return place + 1
+    return text.rfind(" ", 0, place) + 1

@@ -12,6 +12,7 @@ WHITE_SPACE = "".join(
 """What is trimmed at the edges of lines. U+FEFF, which the reference takes for one, is kept (P4 conventions)."""
 NEWLINE = re.compile("\r\n|[\n\r\v\f\u2028\u2029]")
 """What begins another paragraph."""
+_ANY_NEWLINE = re.compile("[\n\r\v\f\u2028\u2029]")
 
 NO_START = frozenset(
     ".,!?:;)]}%"
@@ -63,15 +64,25 @@ class Kinds(dict[str, Kind]):
 
 KINDS = Kinds()
 
-_GLUE = frozenset("\u00a0\u202f\u2007\u2060\ufeff\u2011\u034f")
-_IDEOGRAPHS = re.compile(
-    "[\u2e80-\u2fdf\u3001-\u312f\u3190-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff9f"
-    "\u2600-\u27bf\U0001f000-\U0001faff\U00020000-\U0003ffff]"
+_GLUE = "\u00a0\u202f\u2007\u2060\ufeff\u2011\u034f"
+_ZERO_WIDTH_SPACE = "\u200b"
+_IDEOGRAPH_RANGES = (
+    "\u2e80-\u2fdf\u3001-\u312f\u3190-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff9f"
+    "\u2600-\u27bf\U0001f000-\U0001faff\U00020000-\U0003ffff"
 )
+_IDEOGRAPHS = re.compile(f"[{_IDEOGRAPH_RANGES}]")
+_DECIDING = HYPHENS + SOFT_HYPHEN + _ZERO_WIDTH_SPACE + _GLUE + WHITE_SPACE.replace(" ", "")
+NOT_PLAIN = re.compile(f"[{re.escape(_DECIDING)}{_IDEOGRAPH_RANGES}]")
+"""What decides, beside the space, whether a line may end next to it. Between all others it may not."""
 # South and South-East Asian scripts, and Korean.
-_WITHOUT_HYPHEN = re.compile(
-    "[\u0900-\u109f\u1100-\u11ff\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3130-\u318f\ua960-\ua97f\uaa60-\uaadf\uac00-\ud7ff]"
+_WITHOUT_HYPHEN_RANGES = (
+    "\u0900-\u109f\u1100-\u11ff\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3130-\u318f\ua960-\ua97f"
+    "\uaa60-\uaadf\uac00-\ud7ff"
 )
+_WITHOUT_HYPHEN = re.compile(f"[{_WITHOUT_HYPHEN_RANGES}]")
+# Scripts that run from right to left, and a little more.
+_RIGHT_TO_LEFT_RANGES = "\u0590-\u08ff\ufb1d-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
+_NOT_SOLID = re.compile(f"[{_WITHOUT_HYPHEN_RANGES}{_RIGHT_TO_LEFT_RANGES}{_IDEOGRAPH_RANGES}]")
 
 
 def _kind_of(char: str) -> Kind:
@@ -79,7 +90,7 @@ def _kind_of(char: str) -> Kind:
         return Kind.GLUE
     if char in WHITE_SPACE:
         return Kind.SPACE
-    if char == "\u200b":
+    if char == _ZERO_WIDTH_SPACE:
         return Kind.BREAK
     if _IDEOGRAPHS.fullmatch(char):
         return Kind.IDEOGRAPH
@@ -88,3 +99,13 @@ def _kind_of(char: str) -> Kind:
     if char.isalnum() and not _WITHOUT_HYPHEN.fullmatch(char):
         return Kind.SOLID
     return Kind.PLAIN
+
+
+def has_newline(text: str) -> bool:
+    """Tell whether a text has more than one paragraph."""
+    return not (text.isascii() and text.isprintable()) and _ANY_NEWLINE.search(text) is not None
+
+
+def are_letters(text: str) -> bool:
+    """Tell whether all characters are for sure of the kind `SOLID`, and none has to stand at the end of a line."""
+    return text.isalnum() and (text.isascii() or _NOT_SOLID.search(text) is None)

@@ -6,7 +6,7 @@ import math
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .clusters import JAMO_TAIL, graphemes, is_simple
+from .clusters import JAMO_TAIL, graphemes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,6 @@ def measure(text: str, profile: Profile) -> int:
     What is drawn over its neighbour takes no room: combining marks, joiners, selectors. An emoji that is put together
     from several counts as wide as all of them, because fonts that cannot put them together show each.
     """
-    if is_simple(text):
-        return sum(map(profile.font.advances.__getitem__, text))
     return sum(widths_of(graphemes(text), profile.font))
 
 
@@ -40,10 +38,12 @@ def byte_size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def widths_of(clusters: Sequence[str], font: Font) -> list[int]:
+def widths_of(clusters: Sequence[str], font: Font) -> Sequence[int]:
     """Pixels of each grapheme."""
     advances = font.advances
     if isinstance(clusters, str):
+        if font.ascii_advances and clusters.isascii():
+            return clusters.encode("ascii").translate(font.ascii_advances)
         return list(map(advances.__getitem__, clusters))
     return [advances[cluster] if len(cluster) == 1 else _width_of(cluster, font) for cluster in clusters]
 

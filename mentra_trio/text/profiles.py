@@ -41,6 +41,13 @@ def _read_only(mapping: Mapping[str, int]) -> Mapping[str, int]:
     return MappingProxyType(dict(mapping))
 
 
+def _ascii_advances(font: Font) -> bytes:
+    try:
+        return bytes(font.advances[chr(code)] for code in range(128)) + bytes(128)
+    except ValueError:
+        return b""
+
+
 @attrs.frozen(kw_only=True)
 class Font:
     """How wide characters are. A glyph takes `(width + add) * multiply` pixels."""
@@ -57,6 +64,10 @@ class Font:
     """Pixels of any single character, as the reference measures it: nothing has width 0 (P4 2.3)."""
     advances: Advances = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(Advances, takes_self=True))
     """Pixels of any single character; marks that are drawn over their neighbours take none."""
+    ascii_advances: bytes = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(_ascii_advances, takes_self=True)
+    )
+    """The same of all of ASCII, for `bytes.translate`; empty when one is wider than a byte can tell."""
 
     def width_of(self, script: Script) -> int:
         """Pixels of a character of a script that has no glyph."""

@@ -3,16 +3,15 @@
 Every line is a part of the text, from a grapheme to a grapheme, without the white space at its ends, and with a hyphen
 where a word was cut. So nothing is lost and nothing is added, and a line knows where in the text it stands.
 
-How a line is found: the widths of all graphemes are summed up once, so that a search in the sums gives the longest part
-that fits. From its end backwards the first place is taken where a line may end, and where no punctuation comes to stand
-on the wrong side; if there is none, that is overlooked. What "may" means is a list of rules, each tried over the whole
-line before the next one. The last resort is to cut where the line is full. So there is always a line, and it has at
-least one grapheme.
+How a line is found: the longest part that fits is sought from where it would end if all graphemes were as wide as they
+are on average, for sums of many widths are cheap and steps are not. From its end backwards the first place is taken
+where a line may end, and where no punctuation comes to stand on the wrong side; if there is none, that is overlooked.
+What "may" means is a list of rules, each tried over the whole line before the next one. The last resort is to cut where
+the line is full. So there is always a line, and it has at least one grapheme.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from itertools import accumulate
@@ -29,11 +28,14 @@ from .kinds import (
     NEWLINE,
     NO_END,
     NO_START,
+    NOT_PLAIN,
     SOFT_HYPHEN,
     WHITE_SPACE,
     Kind,
+    are_letters,
+    has_newline,
 )
-from .measuring import byte_size, ends_of, measure, whole_pixels
+from .measuring import byte_size, measure, whole_pixels, widths_of
 
 if TYPE_CHECKING:
     import re
@@ -68,7 +70,9 @@ class Style:
     """Whether a line break of the text begins a line; otherwise it counts as a space."""
 
 
-@attrs.frozen(kw_only=True)
+# Not frozen, nor are wrapped texts: to make a frozen one takes five times as long, and lines are made for every word
+# that is said.
+@attrs.define(unsafe_hash=True)
 class Line:
     """One line, and the part of the text that it shows."""
 
@@ -86,7 +90,7 @@ class Line:
     """Whether it is wider than the display: a single grapheme that nothing can make fit."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, unsafe_hash=True)
 class Wrapped:
     """A text in lines."""
 
@@ -142,11 +146,10 @@ def wrap(
         max_lines: the display's when absent; `math.inf` for no limit.
         max_bytes: of all lines with the line feeds between them; the display's when absent; `math.inf` for no limit.
     """
-    limit = profile.width if width is None else width
     lines_left = profile.max_lines if max_lines is None else max_lines
     bytes_left = profile.max_bytes if max_bytes is None else max_bytes
     lines: list[Line] = []
-    for line in iter_lines(text, profile, style, width=limit):
+    for line in iter_lines(text, profile, style, width=width):
         bytes_left -= byte_size(line.text) + (1 if lines else 0)
         if len(lines) >= lines_left or bytes_left < 0:
             return Wrapped(lines=tuple(lines), cut=text[lines[-1].end if lines else 0 :])
@@ -159,13 +162,11 @@ def iter_lines(
 ) -> Iterator[Line]:
     """Give the lines of a text one after the other, however many."""
     limit = profile.width if width is None else whole_pixels(width)
+    if not has_newline(text):
+        return _Paragraph.of(text, profile, style, limit).lines(0)
     if not style.keep_newlines:
-        text = NEWLINE.sub(_spaces, text)
-    start = 0
-    for newline in NEWLINE.finditer(text):
-        yield from _lines(text[start : newline.start()], start, profile, style, limit)
-        start = newline.end()
-    yield from _lines(text[start:] if start else text, start, profile, style, limit)
+        return _Paragraph.of(NEWLINE.sub(_spaces, text), profile, style, limit).lines(0)
+    return _paragraphs(text, profile, style, limit)
 
 
 def _spaces(newline: re.Match[str]) -> str:
@@ -173,31 +174,12 @@ def _spaces(newline: re.Match[str]) -> str:
     return " " * len(newline[0])
 
 
-def _lines(text: str, offset: int, profile: Profile, style: Style, limit: float) -> Iterator[Line]:
-    """Break one paragraph that begins at an index of the text."""
-    paragraph = _Paragraph.of(text, profile, style, limit)
-    place, last = paragraph.bounds()
-    if place == last:
-        at = offset + paragraph.index(place)
-        yield Line(text="", width=0, start=at, end=at, is_paragraph_start=True)
-        return
-    is_first = True
-    while place < last:
-        end, next_place, hyphen = paragraph.line(place, last)
-        start_index, end_index = paragraph.index(place), paragraph.index(end)
-        pixels = paragraph.ends[end] - paragraph.ends[place]
-        if hyphen:
-            pixels += paragraph.hyphen_width
-        yield Line(
-            text=text[start_index:end_index] + hyphen,
-            width=pixels,
-            start=offset + start_index,
-            end=offset + end_index,
-            is_hyphenated=bool(hyphen),
-            is_paragraph_start=is_first,
-            is_oversized=pixels > limit,
-        )
-        place, is_first = next_place, False
+def _paragraphs(text: str, profile: Profile, style: Style, limit: float) -> Iterator[Line]:
+    start = 0
+    for newline in NEWLINE.finditer(text):
+        yield from _Paragraph.of(text[start : newline.start()], profile, style, limit).lines(start)
+        start = newline.end()
+    yield from _Paragraph.of(text[start:], profile, style, limit).lines(start)
 
 
 # Looked up for every place that is tried; members of an enumeration take longer to find.
@@ -208,61 +190,124 @@ _Rule = Callable[["_Paragraph", int, int], "str | None"]
 """Takes where the line begins and where it might end; gives the hyphen that belongs there, or `None` for "not here"."""
 
 
+_Break = tuple[int, str]
+"""The place where a line ends, and the hyphen there."""
+
+
 @attrs.define
 class _Paragraph:
     """One paragraph in graphemes. All places are numbers of graphemes."""
 
+    text: str
     clusters: Sequence[str]
-    ends: list[int]
-    """Pixels before each grapheme."""
-    _indexes: list[int] | None
-    """Where each grapheme begins in the text; `None` where that is the same number."""
+    """The text itself where every character is a grapheme."""
+    widths: Sequence[int]
+    """Pixels of each grapheme."""
     _style: Style
     _limit: float
+    _usual: int
+    """Graphemes that a line has room for when they are as wide as they are on average: where a search begins."""
     hyphen_width: int
 
     @classmethod
     def of(cls, text: str, profile: Profile, style: Style, limit: float) -> _Paragraph:
         clusters = graphemes(text)
-        indexes = None if isinstance(clusters, str) else list(accumulate(map(len, clusters), initial=0))
-        return cls(clusters, ends_of(clusters, profile.font), indexes, style, limit, measure(style.hyphen, profile))
+        widths = widths_of(clusters, profile.font)
+        pixels = sum(widths)
+        usual = max(int(limit * len(widths) / pixels), 1) if pixels > max(limit, 0) else len(widths)
+        return cls(text, clusters, widths, style, limit, usual, measure(style.hyphen, profile))
 
-    def index(self, place: int) -> int:
-        """Give the index in the text."""
-        return place if self._indexes is None else self._indexes[place]
+    def lines(self, offset: int) -> Iterator[Line]:
+        """Give the lines of a paragraph that begins at an index of a text."""
+        text, widths, limit, trim = self.text, self.widths, self._limit, self._style.trim
+        # Where each grapheme begins in the text, unless that is the same number.
+        indexes = None if self.clusters is text else list(accumulate(map(len, self.clusters), initial=0))
+        place, last = 0, len(widths)
+        if trim:
+            place = self._behind_space(0, last)
+            last = self._before_space(last, place)
+        if place == last:
+            at = offset + (place if indexes is None else indexes[place])
+            yield Line("", 0, at, at, is_paragraph_start=True)
+            return
+        easily = self._easily() if indexes is None and self._usual < last else None
+        is_first = True
+        while place < last:
+            fitting, pixels = self._fitting(place, last)
+            end, next_place, hyphen = fitting, fitting, ""
+            if fitting < last:
+                end, hyphen = (easily and easily(self, place, fitting, pixels)) or self._break(place, fitting, pixels)
+                next_place = end
+                if trim:
+                    end, next_place = self._before_space(end, place + 1), self._behind_space(end, last)
+                pixels -= sum(widths[end:fitting])
+                if hyphen:
+                    pixels += self.hyphen_width
+            start, stop = (place, end) if indexes is None else (indexes[place], indexes[end])
+            shown = text[start:stop] + hyphen
+            yield Line(shown, pixels, offset + start, offset + stop, hyphen != "", is_first, pixels > limit)
+            place, is_first = next_place, False
 
-    def bounds(self) -> tuple[int, int]:
-        """Give where the paragraph begins and ends, without white space if that goes."""
-        last = len(self.clusters)
-        if not self._style.trim:
-            return 0, last
-        start = self._behind_space(0, last)
-        return start, self._before_space(last, start)
+    def _fitting(self, start: int, last: int) -> tuple[int, int]:
+        """Find the place up to which a line is full, and its pixels. A line has at least one grapheme."""
+        widths, limit = self.widths, self._limit
+        place = min(start + self._usual, last)
+        pixels = sum(widths[start:place])
+        while pixels > limit and place > start + 1:
+            place -= 1
+            pixels -= widths[place]
+        while place < last and pixels + widths[place] <= limit:
+            pixels += widths[place]
+            place += 1
+        return place, pixels
 
-    def line(self, start: int, last: int) -> tuple[int, int, str]:
-        """Find the line that begins at a place: where it ends, where the next one begins, and its hyphen."""
-        fitting = max(bisect_right(self.ends, self.ends[start] + self._limit) - 1, start + 1)
-        if fitting >= last:
-            return last, last, ""
-        end, hyphen = self._break(start, fitting)
-        if not self._style.trim:
-            return end, end, hyphen
-        return self._before_space(end, start + 1), self._behind_space(end, last), hyphen
-
-    def _break(self, start: int, fitting: int) -> tuple[int, str]:
-        room = self.ends[start] + self._limit - self.hyphen_width
+    def _break(self, start: int, fitting: int, pixels: int) -> _Break:
+        """Find where a line ends that is full at a place."""
         for rule in _RULES[self._style.mode]:
-            second_best: tuple[int, str] | None = None
+            second_best: _Break | None = None
+            used = pixels
             for place in range(fitting, start, -1):
                 hyphen = rule(self, start, place)
-                if hyphen is None or (hyphen and self.ends[place] > room):
-                    continue
-                if self._has_good_ends(start, place):
-                    return place, hyphen
-                second_best = second_best or (place, hyphen)
+                if hyphen is not None and (not hyphen or used + self.hyphen_width <= self._limit):
+                    if self._has_good_ends(start, place):
+                        return place, hyphen
+                    second_best = second_best or (place, hyphen)
+                used -= self.widths[place - 1]
             if second_best is not None:
                 return second_best
         return fitting, ""
+
+    def _easily(self) -> Callable[[_Paragraph, int, int, int], _Break | None] | None:
+        """Choose how to find in one step what the rules find letter by letter. Not every text allows that."""
+        mode = self._style.mode
+        if mode is BreakMode.CHARACTER:
+            return _Paragraph._cut_with_hyphen
+        if mode is BreakMode.CHARACTER_NO_HYPHEN:
+            return _Paragraph._cut
+        return _Paragraph._last_space if NOT_PLAIN.search(self.text) is None else None
+
+    def _last_space(self, start: int, fitting: int, _pixels: int) -> _Break | None:
+        """Find the last space, where nothing else tells words apart."""
+        space = self.text.rfind(" ", start + 1, fitting + 1)
+        if space < 0:
+            return None
+        place = space if space == fitting else space + 1
+        return (place, "") if self._has_good_ends(start, place) else None
+
+    def _cut(self, _start: int, fitting: int, _pixels: int) -> _Break | None:
+        """Cut where the line is full, if that is between two letters."""
+        return (fitting, "") if are_letters(self.text[fitting - 1 : fitting + 1]) else None
+
+    def _cut_with_hyphen(self, start: int, fitting: int, pixels: int) -> _Break | None:
+        """Cut where there is room for a hyphen, if that and all up to where the line is full are letters of a word."""
+        place = fitting
+        while place > start and pixels + self.hyphen_width > self._limit:
+            place -= 1
+            pixels -= self.widths[place]
+        first = place - max(self._style.min_before_hyphen, 1)
+        if first < start or not are_letters(self.text[first : fitting + 1]):
+            return None
+        return place, self._style.hyphen
 
     def _behind_space(self, place: int, last: int) -> int:
         while place < last and self.clusters[place] in WHITE_SPACE:
@@ -314,7 +359,7 @@ class _Paragraph:
 
     def _has_enough_letters(self, start: int, place: int) -> bool:
         wanted = place - self._style.min_before_hyphen
-        return wanted >= start and all(KINDS[self.clusters[n][0]] is _SOLID for n in range(place - 1, wanted - 1, -1))
+        return wanted >= start and all(KINDS[cluster[0]] is _SOLID for cluster in self.clusters[wanted:place])
 
     def _has_good_ends(self, start: int, place: int) -> bool:
         """Tell whether neither the line ends nor the next one begins with what must not."""

@@ -1,17 +1,28 @@
 """Every method's frame, and what is refused before it is sent (P3 1.2)."""
 
 import base64
+import itertools
 import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import partial
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from mentra_trio import LinkState
 from mentra_trio.errors import DeviceUnavailableError, SessionClosedError
+from mentra_trio.models import Transcript, Translation
 from mentra_trio.models.session import StopKind, StopReason
+from mentra_trio.text import G1, NEX, PROFILES, Z100, CaptionView, Profile
 from mentra_trio.text.bitmap import Bitmap, read_bmp
 from tests.scripted_cloud import PACKAGE, SESSION, Connected, connected
+from tests.text.speech import transcripts
+
+NOW = datetime(2026, 6, 14, 9, 12, tzinfo=UTC)
+SMALL = attrs.evolve(G1, id="small", width=100, max_lines=2)
 
 METHODS = {
     "show_text_wall": ["a"],
@@ -294,3 +305,178 @@ async def test_an_odd_animation_shows_nothing(
         await wait_all_tasks_blocked()
 
         assert link.socket.unread() == []
+
+
+# Text that fits, and captions
+
+
+def glasses(model: str) -> dict[str, object]:
+    return {"modelName": model, "hasDisplay": True}
+
+
+@pytest.mark.parametrize(
+    ("model", "profile"),
+    [("Even Realities G1", G1), ("Vuzix Z100", Z100), ("Mentra Display", NEX), ("Unheard Of", G1)],
+)
+async def test_the_profile_is_that_of_the_connected_glasses(
+    autojump_clock: MockClock, model: str, profile: Profile
+) -> None:
+    async with connected(capabilities=glasses(model)) as link:
+        assert link.session.display.profile is profile
+
+
+async def test_glasses_whose_abilities_are_not_known_have_a_profile_by_their_model(autojump_clock: MockClock) -> None:
+    """The cloud knows no Mach1, the phone does (P2 6.4)."""
+    async with connected(capabilities=None) as link:
+        assert link.session.display.profile is G1
+        await link.socket.send("device_state_update", state={"modelName": "Mentra Mach1"}, fullSnapshot=False)
+        await wait_all_tasks_blocked()
+
+        assert link.session.display.profile is Z100
+
+
+async def test_an_author_can_add_a_display(autojump_clock: MockClock) -> None:
+    async with connected(capabilities=glasses("My Glasses")) as link:
+        link.session.display.profiles = PROFILES.adding(SMALL, models=["My Glasses"])
+        shown = await link.session.display.show_fitted("Boil the water, add the rice and wait.")
+
+        assert await link.socket.shown() == {"layoutType": "text_wall", "text": shown.text}
+    assert shown.texts == ["Boil the", "water, ad..."]
+    assert shown.cut == "d the rice and wait."
+    assert shown.is_truncated
+
+
+async def test_text_that_fits_is_shown_whole(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        with assert_checkpoints():
+            shown = await link.session.display.show_fitted(["Hello", "world"], duration=2)
+        message = await link.socket.expect("display_event")
+
+    assert (message["layout"]["text"], message["durationMs"]) == ("Hello\nworld", 2000)
+    assert (shown.cut, shown.is_truncated) == ("", False)
+
+
+@pytest.mark.parametrize("text", ["日" * 1000, "é" * 1000, "word " * 1000, "\n" * 1000, "x" * 5000])
+async def test_no_fitted_text_is_more_than_the_glasses_take(autojump_clock: MockClock, text: str) -> None:
+    async with connected(capabilities=glasses("Mentra Display")) as link:
+        shown = await link.session.display.show_fitted(text)
+        sent = (await link.socket.shown())["text"]
+
+    assert len(sent.encode()) <= NEX.max_bytes
+    assert len(sent.split("\n")) <= NEX.max_lines
+    assert text.endswith(shown.cut)
+
+
+async def test_what_is_no_text_is_not_fitted(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        with pytest.raises(TypeError, match=r"str\(\.\.\.\)"):
+            await call(link, "show_fitted", 5)
+
+
+Speech = Transcript | Translation
+
+
+def said(text: str, *, is_final: bool = False, utterance: str = "1", speaker: str | None = None) -> Transcript:
+    return Transcript(
+        text=text, is_final=is_final, language="en", utterance_id=utterance, speaker_id=speaker, received_at=NOW
+    )
+
+
+async def speak(into: trio.MemorySendChannel[Speech], steps: Iterable[tuple[float, Speech]]) -> None:
+    """Say each step after a pause of so many seconds."""
+    async with into:
+        for pause, step in steps:
+            await trio.sleep(pause)
+            await into.send(step)
+
+
+async def captions(link: Connected, steps: Iterable[tuple[float, Speech]]) -> list[str]:
+    """Show captions and give the screens."""
+    send, speech = trio.open_memory_channel[Speech](0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(speak, send, steps)
+        await link.session.display.show_captions(speech)
+    await trio.sleep(1)
+    return [message["layout"]["text"] for _, message in link.socket.received if "layout" in message]
+
+
+def slowly(*steps: Speech) -> list[tuple[float, Speech]]:
+    """Leave enough time for each step to be shown."""
+    return [(1.0, step) for step in steps]
+
+
+async def test_captions_replace_interims_and_mark_who_speaks(autojump_clock: MockClock) -> None:
+    steps = slowly(
+        said("Turn", speaker="0"),
+        said("Turn left.", speaker="1", is_final=True),
+        said("Where", utterance="2", speaker="2"),
+        said("Where?", utterance="2", speaker="0", is_final=True),
+    )
+    async with connected() as link:
+        assert await captions(link, steps) == ["Turn", "Turn left.", "Turn left.\n- Where", "Turn left.\n- Where?"]
+
+
+async def test_what_changes_nothing_is_not_shown_again(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        steps = slowly(said("Left."), said("Left."), said("Left.", is_final=True))
+
+        assert await captions(link, steps) == ["Left."]
+
+
+async def test_captions_can_be_of_translations(autojump_clock: MockClock) -> None:
+    step = Translation(
+        text="Hola", is_final=True, source_language="en", target_language="es", utterance_id="1", received_at=NOW
+    )
+    async with connected() as link:
+        assert await captions(link, slowly(step)) == ["Hola"]
+
+
+async def test_captions_begin_anew_on_other_glasses(autojump_clock: MockClock) -> None:
+    made: list[Profile] = []
+
+    def make_view(profile: Profile) -> CaptionView:
+        made.append(profile)
+        return CaptionView(profile, size=1)
+
+    send, speech = trio.open_memory_channel[Speech](0)
+    async with connected(capabilities=glasses("Mentra Display")) as link, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(link.session.display.show_captions, speech, make_view=make_view))
+        await send.send(said("one", is_final=True))
+        assert (await link.socket.shown())["text"] == "one"
+        await link.socket.send("capabilities_update", modelName="Vuzix Z100", capabilities=glasses("Vuzix Z100"))
+        await wait_all_tasks_blocked()
+        await send.send(said("two", utterance="2"))
+        assert (await link.socket.shown())["text"] == "two"
+        send.close()
+
+    assert made == [NEX, Z100]
+
+
+async def test_captions_of_an_open_stream_end_with_the_session(autojump_clock: MockClock) -> None:
+    async with connected() as link, trio.open_nursery() as nursery:
+
+        async def show() -> None:
+            async with link.session.transcription.stream("en") as speech:
+                await link.session.display.show_captions(speech, duration=5)
+
+        nursery.start_soon(show)
+        await link.socket.expect("subscription_update")
+        await link.socket.send(
+            "data_stream",
+            streamType="transcription:en-US",
+            data={"type": "transcription", "text": "Hello", "isFinal": False, "transcribeLanguage": "en-US"},
+        )
+        message = await link.socket.expect("display_event")
+        assert (message["layout"]["text"], message["durationMs"]) == ("Hello", 5000)
+        link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
+
+
+async def test_an_hour_of_captions_keeps_the_pace_and_never_moves_a_line_back(autojump_clock: MockClock) -> None:
+    async with connected(capabilities=glasses("Mentra Display")) as link:
+        screens = [text.split("\n") for text in await captions(link, transcripts(11, seconds=3600, silence=120))]
+        times = link.socket.times_of("display_event")
+
+    assert len(times) > 300
+    assert min(after - before for before, after in itertools.pairwise(times)) >= 0.35 - 1e-9
+    for before, after in itertools.pairwise(screens):
+        assert all(before.index(line) >= place for place, line in enumerate(after) if line in before)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 import attrs
 import pytest
 
 from mentra_trio.text import G1, PROFILES, CaptionView, Profile, byte_size, measure, wrap
+
+from .speech import transcripts
 
 NARROW = attrs.evolve(G1, width=120, max_lines=3)
 
@@ -42,6 +42,46 @@ def test_who_takes_over_begins_a_line_with_a_mark() -> None:
     view.update("There.", is_final=True)
     view.update("Yes.", is_final=True, speaker="1")
     assert shown(view) == ("Hello.", "- Hi. There.", "- Yes.")
+
+
+def test_who_takes_over_inside_an_utterance_begins_a_line_too() -> None:
+    """A recogniser tells the speaker of the newest word, with the whole text (P2 3.3.3)."""
+    view = CaptionView(G1)
+    view.update("what time", is_final=False, speaker="1", utterance="a")
+    view.update("what time is it ten", is_final=False, speaker="1", utterance="a")
+    view.update("What time is it? ten past", is_final=False, speaker="2", utterance="a")
+    assert shown(view) == ("What time is it?", "- ten past")
+    view.update("What time is it? Ten past four.", is_final=True, speaker="2", utterance="a")
+    view.update("Thanks.", is_final=True, speaker="1", utterance="b")
+    assert shown(view) == ("What time is it?", "- Ten past four.", "- Thanks.")
+
+
+def test_a_recogniser_may_change_its_mind_about_who_speaks() -> None:
+    view = CaptionView(G1)
+    view.update("one two", is_final=False, speaker="1", utterance="a")
+    view.update("one two three", is_final=False, speaker="2", utterance="a")
+    assert shown(view) == ("one two", "- three")
+    view.update("one two three", is_final=False, speaker="1", utterance="a")
+    assert shown(view) == ("one two three",)
+    view.update("", is_final=False, speaker="2", utterance="a")
+    view.update("one", is_final=False, speaker="2", utterance="a")
+    view.update("two", is_final=True, speaker="1", utterance="b")
+    assert shown(view) == ("one", "- two")
+
+
+def test_who_takes_over_in_a_script_without_spaces_says_the_new_characters() -> None:
+    view = CaptionView(G1)
+    view.update("\u660e\u65e5", is_final=False, speaker="1", utterance="a")
+    view.update("\u660e\u65e5\u306e\u671d", is_final=True, speaker="2", utterance="a")
+    assert shown(view) == ("\u660e\u65e5", "- \u306e\u671d")
+
+
+def test_who_spoke_is_not_forgotten_when_a_step_does_not_say_it() -> None:
+    view = CaptionView(G1)
+    view.update("Hello.", is_final=True, speaker="1", utterance="a")
+    view.update("Where", is_final=False, speaker="2", utterance="b")
+    assert not view.update("Where", is_final=False, utterance="b")
+    assert shown(view) == ("Hello.", "- Where")
 
 
 def test_speakers_can_have_names() -> None:
@@ -132,43 +172,28 @@ def test_a_view_without_lines_is_refused() -> None:
         CaptionView(G1, size=0)
 
 
-def an_hour_of_speech(seed: int) -> list[tuple[str, bool, str, str]]:
-    """Make interims and finals as P2 3.5 tells: growing by words, the last ones often revised, then a final."""
-    rng = random.Random(seed)
-    syllables = ["ka", "lo", "mi", "ter", "un", "ban", "ser", "vi", "que", "no", "tal", "ph", "str", "ing", "ét", "üb"]
-    steps: list[tuple[str, bool, str, str]] = []
-    for number in range(700):
-        speaker = str(rng.randint(1, 2))
-        words: list[str] = []
-        for _ in range(rng.randint(1, 25)):
-            words.append("".join(rng.choices(syllables, k=rng.randint(1, 5))))
-            steps.append((" ".join(words), False, speaker, str(number)))
-            if rng.random() < 0.3:
-                words[-1] = words[-1][: rng.randint(1, 6)]
-        steps.append((" ".join(words).capitalize() + ".", True, speaker, str(number)))
-    return steps
-
-
 @pytest.mark.parametrize("profile", list(PROFILES), ids=lambda profile: profile.id)
 def test_an_hour_of_speech_never_moves_a_line_back(profile: Profile) -> None:
     view, first = CaptionView(profile), 0
     fixed: list[str] = []
-    for text, is_final, speaker, utterance in an_hour_of_speech(7):
+    for _, said in transcripts(7, seconds=3600, silence=60):
         before = view.lines
-        changed = view.update(text, is_final=is_final, speaker=speaker, utterance=utterance)
+        changed = view.update(said.text, is_final=said.is_final, speaker=said.speaker_id, utterance=said.utterance_id)
         assert changed is (view.lines != before)
         assert len(view.lines) <= profile.max_lines
         assert byte_size(view.text) <= profile.max_bytes
         assert all(measure(line, profile) <= profile.width for line in view.lines)
         assert view._first >= first
         first = view._first
-        known = view._fixed_count - len(view._fixed)
-        assert fixed[known : view._fixed_count] == list(view._fixed)[: len(fixed) - known]
-        fixed[known:] = view._fixed
+        forgotten = view._fixed_count - len(view._fixed)
+        fixed += [""] * (forgotten - len(fixed))
+        assert fixed[forgotten:] == list(view._fixed)[: len(fixed) - forgotten]
+        fixed[forgotten:] = view._fixed
+        assert all(before.index(line) >= place for place, line in enumerate(view.lines) if line in before)
 
 
 def test_words_that_come_one_by_one_are_wrapped_as_if_they_had_come_at_once() -> None:
-    text = " ".join(step[0] for step in an_hour_of_speech(3)[:200] if step[1])
+    text = " ".join(said.text for _, said in transcripts(3, seconds=200) if said.is_final)
     view = CaptionView(NARROW)
     for word in text.split():
         view.update(word, is_final=True)

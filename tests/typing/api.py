@@ -61,6 +61,7 @@ from mentra_trio import (
 )
 from mentra_trio.managers.speaker import SpeakerStream
 from mentra_trio.models import BatteryReport, FovPosition, PermissionRefusal, Photo, PhotoForwarded, PhotoSize
+from mentra_trio.text import CaptionView, Profile, Style, Wrapped
 
 version: str = __version__
 
@@ -201,6 +202,11 @@ async def output(session: MentraSession) -> None:
     await session.display.show_double_text_wall("left", "right")
     await session.display.show_reference_card("title", "text", duration=1.5)
     await session.display.show_dashboard_card("left", "right")
+    assert_type(session.display.profile, Profile)
+    assert_type(await session.display.show_fitted("text", style=Style(trim=False), duration=2), Wrapped)
+    async with session.transcription.stream() as speech, session.translation.to("es").stream() as translated:
+        await session.display.show_captions(speech, make_view=lambda profile: CaptionView(profile, size=2))
+        await session.display.show_captions(translated, duration=10)
     await session.display.clear()
     await session.end()
 
