@@ -91,19 +91,9 @@ class Other:
     type: str
     """Empty when it had none."""
     fields: JsonObject
-    is_known: bool
-    """Whether the real cloud does something about it (P1 10.1)."""
 
 
 AppMessage = Init | Reconnect | Subscribe | Release | Display | Ping | Pong | Other
-
-# Handled by the real cloud, by this simulator not yet.
-_HANDLED_ELSEWHERE = frozenset({
-    "location_poll_request", "photo_request", "audio_play_request", "audio_stop_request", "audio_stream_start",
-    "audio_stream_end", "rgb_led_control", "camera_fov_set", "request_wifi_setup", "stream_request", "stream_stop",
-    "rtmp_stream_request", "rtmp_stream_stop", "managed_stream_request", "managed_stream_stop",
-    "stream_status_check", "dashboard_content_update", "dashboard_mode_change", "dashboard_system_update",
-})  # fmt: skip
 
 
 def read(text: str | bytes) -> AppMessage:
@@ -120,7 +110,7 @@ def read(text: str | bytes) -> AppMessage:
         msg = "null has no type"
         raise ValueError(msg)
     if not isinstance(value, dict):
-        return Other(package_name="", type="", fields={}, is_known=False)
+        return Other(package_name="", type="", fields={})
     fields = cast("JsonObject", value)
     package_name = _text(fields, "packageName")
     match kind := _text(fields, "type"):
@@ -148,7 +138,7 @@ def read(text: str | bytes) -> AppMessage:
         case "pong":
             return Pong()
         case _:
-            return Other(package_name=package_name, type=kind, fields=fields, is_known=kind in _HANDLED_ELSEWHERE)
+            return Other(package_name=package_name, type=kind, fields=fields)
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
