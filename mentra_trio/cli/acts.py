@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 import trio
 
-from .commands import Action, CommandError, Drop, Expect, Glance, Hear, Light, Quit, Start, Stop, Wait, parse
+from .commands import Action, CommandError, Drop, Expect, Glance, Hear, Light, Quit, Start, Stop, Video, Wait, parse
 from .live import LiveConsole
 from .player import CommandFailedError
 from .script import Step
@@ -190,7 +190,7 @@ class _Answer(enum.Enum):
 
 def _reason_to_wait(command: Action) -> str | None:
     """Give what a command may have to wait for; `None` where waiting is what it is for."""
-    if isinstance(command, Wait | Expect | Hear | Glance | Light):
+    if isinstance(command, Wait | Expect | Hear | Glance | Light | Video):
         return None
     if isinstance(command, Start | Stop | Drop):
         return "waiting for the app's session"

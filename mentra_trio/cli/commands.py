@@ -215,6 +215,20 @@ class Light:
 
 
 @attrs.frozen
+class Video:
+    """The glasses have to stream live video, or not."""
+
+    is_on: bool
+    seconds: float = EXPECT_SECONDS
+    """By when."""
+
+
+@attrs.frozen
+class EndVideo:
+    """The glasses end their live video by themselves."""
+
+
+@attrs.frozen
 class Touch:
     """The wearer touches the glasses."""
 
@@ -290,6 +304,8 @@ Action = (
     | Hear
     | Glance
     | Light
+    | Video
+    | EndVideo
     | Touch
     | Murmur
     | Wait
@@ -597,6 +613,15 @@ def _read_light(arguments: _Arguments) -> Light:
     return Light(None if expected.text == "off" else expected.text, expected.seconds)
 
 
+def _read_video(arguments: _Arguments) -> Video | EndVideo:
+    if arguments.text == "end":
+        return EndVideo()
+    expected = _read_expect(arguments)
+    if expected.text not in ("on", "off"):
+        arguments.fail(f"live video is on or off, or is to end, not {expected.text!r}")
+    return Video(expected.text == "on", expected.seconds)
+
+
 def _read_touch(arguments: _Arguments) -> Touch:
     gestures = [gesture for gesture in Gesture if gesture is not Gesture.UNKNOWN]
     if arguments.text not in gestures:
@@ -819,6 +844,12 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             summary="fail unless the light of the glasses is so",
             details="Only Mentra Live has one: 'wear Mentra Live' before.",
             read=_read_light,
+        ),
+        "video": Usage(
+            form="video on|off [within SECONDS]|end",
+            summary="fail unless video flows, or let it end",
+            details="Needs glasses with a camera: 'wear Mentra Live' before.",
+            read=_read_video,
         ),
         "touch": Usage(
             form="touch GESTURE",

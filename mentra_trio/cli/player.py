@@ -27,6 +27,7 @@ from .commands import (
     Declare,
     Dismiss,
     Drop,
+    EndVideo,
     Expect,
     Glance,
     Head,
@@ -46,6 +47,7 @@ from .commands import (
     Stop,
     Stored,
     Touch,
+    Video,
     Wait,
     Wear,
     Zone,
@@ -74,8 +76,8 @@ _EVENT_LENGTH = timedelta(minutes=30)
 _ALL_ELSE = "  everything else is 0; SessionStatistics explains each"
 _SILENCE = 1.5
 """Seconds of quiet after speech: more than ends an utterance."""
-_LIGHT_LOOK = 0.02
-"""Seconds between two looks at the light."""
+_LOOK = 0.02
+"""Seconds between two looks at the light, or at what the camera does."""
 _POST_PAUSE = 0.1
 """Seconds until the glasses tell their state again, when the cloud had too many such messages in one second."""
 
@@ -273,6 +275,10 @@ class Player:
                 return await self._glance(text, seconds)
             case Light(color, seconds):
                 return await self._check_light(color, seconds)
+            case Video(is_on, seconds):
+                return await self._check_video(seconds, is_on=is_on)
+            case EndVideo():
+                return await self._end_video()
             case Touch(gesture):
                 return await self._touch(gesture)
             case Murmur(seconds):
@@ -510,13 +516,38 @@ class Player:
             raise CommandFailedError(unmet(f"{text!r} on the dashboard", seconds, glasses.dashboard))
         return ""
 
+    async def _check_video(self, seconds: float, *, is_on: bool) -> str:
+        camera = self._user.glasses.camera
+        with trio.move_on_after(seconds):
+            await trio.lowlevel.checkpoint()
+            while (camera.stream_url is not None) is not is_on:  # noqa: ASYNC110 - nobody tells
+                await trio.sleep(_LOOK)
+        await trio.lowlevel.checkpoint()
+        if (camera.stream_url is not None) is not is_on:
+            seen = "the glasses do not stream" if is_on else f"the glasses stream to {camera.stream_url}"
+            raise CommandFailedError(
+                f"expected live video to be {'on' if is_on else 'off'} within {seconds:g} s; {seen}"
+            )
+        return ""
+
+    async def _end_video(self) -> str:
+        wearer = self._cloud.session(self._user.user_id)
+        stream_id = None if wearer is None else wearer.streams.stream_id
+        if stream_id is None:
+            await trio.lowlevel.checkpoint()
+            raise CommandFailedError("the glasses do not stream")
+        self._user.glasses.camera.stream_url = None
+        self._user.phone_message({"type": "stream_status", "streamId": stream_id, "status": "stopped"})
+        await self._wait_read()
+        return ""
+
     async def _check_light(self, color: str | None, seconds: float) -> str:
         glasses = self._user.glasses
         with trio.move_on_after(seconds):
             await trio.lowlevel.checkpoint()
             # It changes as time passes, and nobody tells.
             while glasses.light != color:  # noqa: ASYNC110 - as said
-                await trio.sleep(_LIGHT_LOOK)
+                await trio.sleep(_LOOK)
         await trio.lowlevel.checkpoint()
         if glasses.light != color:
             seen = glasses.light or "dark"

@@ -32,6 +32,8 @@ class Target:
     url: str = attrs.field(repr=False)
     added_by: str
     name: object = None
+    is_counted: bool = True
+    """Whether it counts for the most that there may be: not what a stream began with."""
 
     def told(self, **more: str) -> JsonObject:
         """What apps are told of it, with more that depends on how."""
@@ -99,7 +101,7 @@ def _add(streams: Streams, package_name: str, fields: JsonObject) -> Reply:
         return _no(HTTPStatus.BAD_REQUEST, "INVALID_URL", "URL is required and must be a string")
     if not url.startswith(("rtmp://", "rtmps://")):
         return _no(HTTPStatus.BAD_REQUEST, "INVALID_URL_FORMAT", "URL must start with rtmp:// or rtmps://")
-    if len(streams.targets) >= MOST:
+    if sum(each.is_counted for each in streams.targets) >= MOST:
         return _no(HTTPStatus.CONFLICT, "MAX_OUTPUTS_REACHED", f"Maximum of {MOST} outputs per stream reached")
     if any(each.url == url for each in streams.targets):
         return _no(HTTPStatus.CONFLICT, "DUPLICATE_URL", "This URL is already added to the stream")

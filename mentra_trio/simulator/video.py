@@ -197,7 +197,10 @@ class Streams:
         targets = [as_object(each) or {} for each in cast("list[object]", given)] if isinstance(given, list) else []
         urls, ingest = messages.playback(self._count, targets)
         keep_alive = KeepAlive(self._session, stream_id, lambda: self._finish_managed(*_SILENT_PHONE))
-        asked = [Target(f"out{n}", str(each.get("url")), package_name) for n, each in enumerate(targets, start=1)]
+        asked = [
+            Target(f"out{number}", str(each.get("url")), package_name, is_counted=False)
+            for number, each in enumerate(targets, start=1)
+        ]
         now = self._session.cloud.timestamp()
         managed = self.managed = Managed(stream_id, urls, fields, asked, now, keep_alive, ingest)
         managed.viewers[package_name] = {}
@@ -214,6 +217,12 @@ class Streams:
         else:
             self._tell_viewer(package_name, "stopped")
             del managed.viewers[package_name]
+
+    @property
+    def stream_id(self) -> str | None:
+        """What streams; `None` for nothing."""
+        stream = self.direct or self.managed
+        return None if stream is None else stream.stream_id
 
     @property
     def targets(self) -> Sequence[Target]:

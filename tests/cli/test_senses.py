@@ -8,7 +8,19 @@ import pytest
 import trio
 
 from mentra_trio import MentraSession, MiniAppServer
-from mentra_trio.cli.commands import Action, Command, CommandError, Glance, Light, Murmur, Quit, Touch, parse
+from mentra_trio.cli.commands import (
+    Action,
+    Command,
+    CommandError,
+    EndVideo,
+    Glance,
+    Light,
+    Murmur,
+    Quit,
+    Touch,
+    Video,
+    parse,
+)
 from mentra_trio.cli.player import CommandFailedError, Player
 from mentra_trio.models import Gesture
 
@@ -25,6 +37,9 @@ if TYPE_CHECKING:
         ("dashboard x within 2", Glance("x", 2)),
         ("light red", Light("red", 5)),
         ("light off within 1.5", Light(None, 1.5)),
+        ("video on", Video(is_on=True)),
+        ("video off within 2", Video(is_on=False, seconds=2)),
+        ("video end", EndVideo()),
         ("touch double_tap", Touch(Gesture.DOUBLE_TAP)),
         ("murmur", Murmur(1.0)),
         ("murmur 2.5", Murmur(2.5)),
@@ -39,6 +54,8 @@ def test_lines_are_commands(line: str, command: Command) -> None:
     [
         ("dashboard", "there is no text to look for"),
         ("light purple", "a light is red, green, blue, orange, white or off, not 'purple'"),
+        ("video", "there is no text to look for"),
+        ("video live", "live video is on or off, or is to end, not 'live'"),
         ("touch", "a touch is one of single_tap, double_tap"),
         ("touch unknown", "a touch is one of"),
         ("murmur long", "is not a number of seconds"),
@@ -97,6 +114,8 @@ async def test_the_wearer_touches_looks_and_murmurs(autojump_clock: MockClock) -
     [
         ("dashboard nothing within 1", "expected 'nothing' on the dashboard within 1 s"),
         ("light red within 1", "expected the light to be red within 1 s; it is dark"),
+        ("video on within 1", "expected live video to be on within 1 s; the glasses do not stream"),
+        ("video end", "the glasses do not stream"),
         ("touch single_tap", "did not listen to single_tap"),
     ],
 )
@@ -105,6 +124,32 @@ async def test_what_is_not_there_fails(autojump_clock: MockClock, line: str, tex
         await play(stage.player, "start")
         with pytest.raises(CommandFailedError, match=text):
             await play(stage.player, line)
+
+
+async def test_live_video_is_seen_and_ends(autojump_clock: MockClock) -> None:
+    live = MiniAppServer("com.example.app", "key")
+
+    @live.on_session
+    async def stream_twice(session: MentraSession) -> None:
+        for url in ("rtmp://live.example.com/app/key", None):
+            async with session.device.buttons.stream() as presses, session.camera.open_stream(url) as stream:
+                await session.display.show_text(f"live to {url}")
+                ended = await stream.wait_end()
+                await session.display.show_text(f"{url} {ended.state}")
+                await anext(presses)
+
+    async with open_stage(live) as stage:
+        for line in ("start", "wear Mentra Live"):
+            await play(stage.player, line)
+        for url in ("rtmp://live.example.com/app/key", "None"):
+            await play(stage.player, f"expect live to {url} within 10")
+            await play(stage.player, "video on")
+            with pytest.raises(CommandFailedError, match="to be off within 1 s; the glasses stream to"):
+                await play(stage.player, "video off within 1")
+            await play(stage.player, "video end")
+            await play(stage.player, "video off")
+            await play(stage.player, f"expect {url} stopped")
+            await play(stage.player, "press")
 
 
 async def test_nobody_murmurs_to_an_app_that_does_not_listen(autojump_clock: MockClock) -> None:

@@ -50,7 +50,7 @@ async def test_the_cloud_says_why_it_refuses(autojump_clock: MockClock) -> None:
             await stream.add_target(FIRST)
         with pytest.raises(StreamError) as unknown:
             await stream.remove_target("nobody's")
-        for number in range(9):
+        for number in range(10):
             await stream.add_target(f"{SECOND}{number}")
         with pytest.raises(StreamError) as full:
             await stream.add_target(SECOND)
