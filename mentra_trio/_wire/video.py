@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 from mentra_trio.models.video import ExistingVideo, RestreamTarget, VideoState, VideoStatus, VideoUrls
 
-from .converter import to_datetime
+from .converter import moment_of
+from .json_text import JsonObject, members, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
-
-    from .json_text import JsonObject
 
 MANAGED_STATUS = "managed_stream_status"
 ANY_STATUS = ("stream_status", "rtmp_stream_status", MANAGED_STATUS)
@@ -22,10 +20,10 @@ ANY_STATUS = ("stream_status", "rtmp_stream_status", MANAGED_STATUS)
 def video_status(fields: JsonObject) -> VideoStatus:
     """Read a status. What is not there, or of a wrong type, is left out."""
     return VideoStatus(
-        stream_id=_text(fields, "streamId"),
-        state=VideoState(_text(fields, "status")),
+        stream_id=text_of(fields, "streamId"),
+        state=VideoState(text_of(fields, "status")),
         is_managed=fields.get("type") == MANAGED_STATUS,
-        message=_text(fields, "message") or _text(fields, "errorDetails"),
+        message=text_of(fields, "message") or text_of(fields, "errorDetails"),
         urls=_urls(fields),
         targets=restream_targets(fields.get("outputs")),
     )
@@ -33,58 +31,42 @@ def video_status(fields: JsonObject) -> VideoStatus:
 
 def restream_targets(value: object) -> tuple[RestreamTarget, ...]:
     """Read restream targets; what has no address is left out."""
-    listed = (_members(each) for each in cast("list[object]", value)) if isinstance(value, list) else ()
+    listed = (members(each) for each in cast("list[object]", value)) if isinstance(value, list) else ()
     return tuple(
         RestreamTarget(
             url=url,
-            name=_text(output, "name") or None,
-            status=_text(output, "status") or None,
-            error=_text(output, "error") or None,
-            target_id=_text(output, "outputId") or None,
-            package_name=_text(output, "addedBy") or None,
+            name=text_of(output, "name") or None,
+            status=text_of(output, "status") or None,
+            error=text_of(output, "error") or None,
+            target_id=text_of(output, "outputId") or None,
+            package_name=text_of(output, "addedBy") or None,
         )
         for output in listed
-        if (url := _text(output, "url"))
+        if (url := text_of(output, "url"))
     )
 
 
 def existing_video(value: object) -> ExistingVideo:
     """Read the description of a stream that goes on, as far as there is one."""
-    fields = _members(value)
+    fields = members(value)
     viewers = fields.get("activeViewers")
     return ExistingVideo(
-        stream_id=_text(fields, "streamId"),
+        stream_id=text_of(fields, "streamId"),
         is_managed=fields.get("type") == "managed",
-        state=VideoState(_text(fields, "status")),
-        created_at=_moment(fields.get("createdAt")),
-        package_name=_text(fields, "requestingAppId") or None,
-        stream_url=_text(fields, "streamUrl") or None,
+        state=VideoState(text_of(fields, "status")),
+        created_at=moment_of(fields.get("createdAt")),
+        package_name=text_of(fields, "requestingAppId") or None,
+        stream_url=text_of(fields, "streamUrl") or None,
         viewers=viewers if isinstance(viewers, int) and not isinstance(viewers, bool) else None,
         urls=_urls(fields),
     )
 
 
-def _moment(value: object) -> datetime | None:
-    try:
-        return to_datetime(value)
-    except ValueError:
-        return None
-
-
 def _urls(fields: Mapping[str, object]) -> VideoUrls:
     return VideoUrls(
-        hls=_text(fields, "hlsUrl") or None,
-        dash=_text(fields, "dashUrl") or None,
-        webrtc=_text(fields, "webrtcUrl") or None,
-        preview=_text(fields, "previewUrl") or None,
-        thumbnail=_text(fields, "thumbnailUrl") or None,
+        hls=text_of(fields, "hlsUrl") or None,
+        dash=text_of(fields, "dashUrl") or None,
+        webrtc=text_of(fields, "webrtcUrl") or None,
+        preview=text_of(fields, "previewUrl") or None,
+        thumbnail=text_of(fields, "thumbnailUrl") or None,
     )
-
-
-def _members(value: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import attrs
 
-from mentra_trio._wire.codec import JsonObject, dumps
+from mentra_trio._wire.json_text import JsonObject, dumps, text_of
 from mentra_trio.text.bitmap import Bitmap, read_bmp
 
 if TYPE_CHECKING:
@@ -112,17 +112,17 @@ def read(text: str | bytes) -> AppMessage:
     if not isinstance(value, dict):
         return Other(package_name="", type="", fields={})
     fields = cast("JsonObject", value)
-    package_name = _text(fields, "packageName")
-    match kind := _text(fields, "type"):
+    package_name = text_of(fields, "packageName")
+    match kind := text_of(fields, "type"):
         case "tpa_connection_init":
             return Init(
                 package_name=package_name,
-                api_key=_text(fields, "apiKey"),
-                session_id=_text(fields, "sessionId"),
-                sdk_version=_text(fields, "sdkVersion") or None,
+                api_key=text_of(fields, "apiKey"),
+                session_id=text_of(fields, "sessionId"),
+                sdk_version=text_of(fields, "sdkVersion") or None,
             )
         case "reconnect":
-            return Reconnect(session_id=_text(fields, "sessionId"), sdk_version=_text(fields, "sdkVersion") or None)
+            return Reconnect(session_id=text_of(fields, "sessionId"), sdk_version=text_of(fields, "sdkVersion") or None)
         case "subscription_update":
             return Subscribe(
                 package_name=package_name,
@@ -130,7 +130,7 @@ def read(text: str | bytes) -> AppMessage:
                 given="subscriptions" in fields,
             )
         case "ownership_release":
-            return Release(package_name=package_name, reason=_text(fields, "reason"))
+            return Release(package_name=package_name, reason=text_of(fields, "reason"))
         case "display_event":
             return Display(package_name=package_name, fields=fields)
         case "ping":
@@ -139,11 +139,6 @@ def read(text: str | bytes) -> AppMessage:
             return Pong()
         case _:
             return Other(package_name=package_name, type=kind, fields=fields)
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def display_duration(fields: JsonObject) -> float | None:
@@ -187,7 +182,7 @@ def bitmap_of(layout: JsonObject) -> Bitmap | None:
     if layout.get("layoutType") != "bitmap_view":
         return None
     try:
-        return read_bmp(base64.b64decode(_text(layout, "data"), validate=True))
+        return read_bmp(base64.b64decode(text_of(layout, "data"), validate=True))
     except ValueError:
         return None
 

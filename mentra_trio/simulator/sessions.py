@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import attrs
 import trio
 
-from mentra_trio._wire.codec import JsonObject
+from mentra_trio._wire.json_text import JsonObject, text_of
 
 from . import hardware, messages
 from .apps import AppKind, AppSession, AppState, InstalledApp, Stage, Start, StartResult
@@ -342,9 +342,9 @@ class UserSession:
             case "connection_init":
                 self.tell_phone(messages.phone_ack(self.user_id, self.cloud.timestamp()))
             case "start_app":
-                self.start(_text(message, "packageName"))
+                self.start(text_of(message, "packageName"))
             case "stop_app":
-                self.stop(_text(message, "packageName"))
+                self.stop(text_of(message, "packageName"))
             case "touch_event":
                 self._relay_touch(message)
             case "local_transcription":
@@ -418,7 +418,7 @@ class UserSession:
 
     def _relay_local_transcription(self, message: JsonObject) -> None:
         # Twice: as speech in its language, and under its own name (P2 3.3.4).
-        self._deliver_transcript(_text(message, "transcribeLanguage") or "en-US", message)
+        self._deliver_transcript(text_of(message, "transcribeLanguage") or "en-US", message)
         self.relay("local_transcription", message)
 
     def _relay_touch(self, message: JsonObject) -> None:
@@ -597,8 +597,3 @@ class UserSession:
 
 def _parses(name: str) -> bool:
     return name in {"transcription", "translation"} or language_stream(name) is not None
-
-
-def _text(fields: JsonObject, name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
