@@ -59,11 +59,24 @@ def missing_characters(text: str, font: str | PathLike[str]) -> str:
     """
     try:
         with Path(font).open("rb") as file:
-            has = _characters(file)
-            return "".join(char for char in dict.fromkeys(text) if _is_drawn(char) and not has(ord(char)))
-    except (OSError, struct.error, ValueError) as error:
+            has = read_characters(file)
+    except (OSError, FontError) as error:
         msg = f"{Path(font).name} is no font that can be read: {error}"
         raise FontError(msg) from error
+    return "".join(char for char in dict.fromkeys(text) if _is_drawn(char) and not has(ord(char)))
+
+
+def read_characters(file: BinaryIO) -> Callable[[int], bool]:
+    """Read what tells whether a font has a character, by its code point. Of a collection, the first font counts.
+
+    Raises:
+        FontError: it is no TrueType or OpenType font.
+        OSError: the file cannot be read.
+    """
+    try:
+        return _characters(file)
+    except (struct.error, ValueError) as error:
+        raise FontError(str(error)) from error
 
 
 def find_font(text: str, *, folders: Iterable[str | PathLike[str]] = FONT_FOLDERS) -> Path:
@@ -114,7 +127,7 @@ def _is_drawn(char: str) -> bool:
 
 
 def _characters(file: BinaryIO) -> Callable[[int], bool]:
-    """Read which characters a font has (OpenType, table `cmap`); of a collection, its first font."""
+    """Read the table `cmap` of OpenType."""
     start = struct.unpack(">I", _read(file, 12, 4))[0] if _read(file, 0, 4) == _COLLECTION else 0
     (count,) = struct.unpack(">H", _read(file, start + 4, 2))
     records = struct.iter_unpack(">4sIII", _read(file, start + 12, 16 * count))

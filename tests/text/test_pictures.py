@@ -223,7 +223,7 @@ def test_frames_take_as_long_as_the_display_manager_waits() -> None:
     assert animation(flat(200)).interval == wanted
 
 
-@pytest.mark.parametrize("name", ["pictures", "lettering"])
+@pytest.mark.parametrize("name", ["pictures", "lettering", "preview"])
 def test_without_pillow_there_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     for module in ("_pillow", name):
