@@ -206,10 +206,9 @@ class Link(Protocol):
         ...
 
     def send_nowait(self, command: Command) -> None:
-        """Queue a command and wait for nothing, also while the link is down: for clean-up. Never blocks.
+        """Queue a command and wait for nothing, also while the link is down: for clean-up. Never blocks or raises.
 
-        Raises:
-            LinkDownError, SessionClosedError: as `send`.
+        It is left out when too many commands are waiting, which is counted, and when the session is over.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import attrs
@@ -14,6 +15,7 @@ from mentra_trio._protocol.subscriptions import claimed_name
 from mentra_trio._wire.codec import raw_command
 from mentra_trio._wire.outbound import Family
 from mentra_trio._wire.permissions import requirement_of
+from mentra_trio.errors import LinkDownError, SessionClosedError
 
 from .accounts import Accounts
 from .identity import Identity
@@ -198,7 +200,8 @@ class LinkRuntime:
 
     def send_nowait(self, command: Command) -> None:
         """See `Link.send_nowait`."""
-        self._outbound.outbox.send_nowait(command)
+        with suppress(LinkDownError, SessionClosedError):
+            self._outbound.outbox.send_nowait(command)
 
     async def call(self, request: Request[R], *, on_written: Callable[[], None] | None = None) -> R:
         """See `Link.call`."""

@@ -5,6 +5,7 @@ import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from mentra_trio import LinkDownError, LinkState, SessionClosedError, SessionConfig
+from mentra_trio._wire.actions.speaker import StopAudio
 from tests.scripted_cloud import PACKAGE, SESSION, CloudSocket, Connected, connected
 
 
@@ -239,6 +240,20 @@ async def test_what_is_left_at_the_end_is_counted(autojump_clock: MockClock) -> 
 
     assert statistics.messages_lost == 1
     assert statistics.outbox.discarded == 4
+
+
+async def test_clean_up_never_raises(autojump_clock: MockClock) -> None:
+    """It is called where something else is on its way out already."""
+    async with connected(config=SessionConfig(queue_capacity=1)) as link:
+        await lose(link)
+        for _ in range(3):
+            link.runtime.send_nowait(StopAudio())
+        assert link.session.statistics().outbox.refused == 2
+        await link.session.end()
+        link.runtime.send_nowait(StopAudio())
+
+    link.runtime.send_nowait(StopAudio())
+    assert link.session.statistics().outbox.refused == 2
 
 
 async def test_every_frame_is_counted(autojump_clock: MockClock) -> None:

@@ -180,11 +180,10 @@ async def open_video(link: Link, start: StartStream | StartManagedStream) -> Asy
         events.close()
         if is_sent and not (stream is not None and stream.status.value.state.is_end):
             # The session may be over, with its link; then the cloud goes on, and the next run finds it (P3 6.5).
-            with suppress(LinkDownError, SessionClosedError):
-                if isinstance(start, StartManagedStream):
-                    link.send_nowait(StopManagedStream())
-                else:
-                    link.send_nowait(StopStream(stream_id=None if stream is None else stream.stream_id or None))
+            if isinstance(start, StartManagedStream):
+                link.send_nowait(StopManagedStream())
+            else:
+                link.send_nowait(StopStream(stream_id=None if stream is None else stream.stream_id or None))
 
 
 def _is_decided(status: VideoStatus) -> bool:

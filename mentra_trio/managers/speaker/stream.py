@@ -23,11 +23,9 @@ from mentra_trio._wire.actions.speaker import (
 )
 from mentra_trio.errors import (
     DecodeError,
-    LinkDownError,
     MentraError,
     PlaybackError,
     RequestTimedOutError,
-    SessionClosedError,
 )
 from mentra_trio.models.sound import Playback
 
@@ -290,8 +288,7 @@ class SpeakerStream:
         relay = self._relay
         if relay is not None and relay.is_asked_for:
             relay.is_asked_for = False
-            with contextlib.suppress(LinkDownError, SessionClosedError):
-                self._link.send_nowait(EndAudioStream(stream_id=relay.stream_id))
+            self._link.send_nowait(EndAudioStream(stream_id=relay.stream_id))
 
     # Sound
 
