@@ -42,7 +42,7 @@ def tracked_files() -> Iterator[Path]:
     else:
         paths = (path for path in ROOT.rglob("*") if not any(part.startswith(".") for part in path.parts))
     for path in paths:
-        if path.is_file() and ROOT / "tests" / "vectors" not in path.parents and path.suffix != ".pyc":
+        if path.is_file() and ROOT / "tests" / "vectors" not in path.parents and path.suffix not in (".pyc", ".png"):
             yield path
 
 

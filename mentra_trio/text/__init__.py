@@ -9,7 +9,14 @@
 `captions`    what is being said, the newest lines at the bottom
 `pieces`      progress bars and lists
 `bitmap`      ready BMP files, put on the canvas of glasses
-`compatible`  the reference's layout, bit for bit
+`compatible`  the reference's layout, bit for bit, and its tools for bitmaps
+`fonts`       which characters the fonts of this machine have
+
+With the extra `images`, and imported by name:
+
+`pictures`    images and animations, made black and white
+`lettering`   text drawn as a picture, for scripts that the glasses' font lacks
+`preview`     what a display will show
 """
 
 from .bitmap import Bitmap as Bitmap
