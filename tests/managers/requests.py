@@ -15,7 +15,7 @@ import attrs
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from mentra_trio import MentraSession
+from mentra_trio import MentraSession, SessionConfig
 from mentra_trio._net.rest import HttpAnswer, HttpRequest
 from mentra_trio._wire.actions.camera import ForwardPhoto, TakePhoto
 from mentra_trio._wire.actions.light import LED_ANSWERS, SetLed
@@ -179,11 +179,11 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    *, declared: Collection[str] = ("ALL",), capabilities: Json | None = None
+    *, declared: Collection[str] = ("ALL",), capabilities: Json | None = None, config: SessionConfig | None = None
 ) -> AsyncGenerator[Stage, None]:
     """Start the app for a wearer."""
     http = ScriptedHttp(declared)
-    async with open_cloud() as cloud, open_app(cloud, http=http) as app, trio.open_nursery() as nursery:
+    async with open_cloud() as cloud, open_app(cloud, http=http, config=config) as app, trio.open_nursery() as nursery:
         socket = await app.start(capabilities=capabilities)
         yield Stage(cloud, http, app, socket, nursery)
         nursery.cancel_scope.cancel()

@@ -13,6 +13,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from mentra_trio import SessionConfig
 from mentra_trio._wire.outbound import Request
 from mentra_trio._wire.rest import RestRequest
 from mentra_trio.errors import CloudRefusedError, DeviceUnavailableError, PermissionDeniedError, SessionClosedError
@@ -152,6 +153,24 @@ async def test_a_link_that_is_lost_meanwhile_fails_nothing(autojump_clock: MockC
         assert outcome.at is None
         assert sent(stage) == []  # nothing is asked twice
         await row.answer(stage, request)
+
+        assert await outcome.wait() == row.gives
+
+
+@each([row for row in ROWS if issubclass(row.kind, Request)])
+async def test_a_link_that_is_down_is_waited_for_and_the_limit_does_not_run(
+    autojump_clock: MockClock, row: Row
+) -> None:
+    """D9: it counts from the write."""
+    async with open_stage(config=SessionConfig(ack_timeout=2000)) as stage:
+        await stage.socket.cut()
+        stage.socket = await stage.cloud.accept()
+        await stage.socket.open()
+        outcome = stage.ask(row)
+        await trio.sleep(row.limit + 1)
+        assert (outcome.at, sent(stage)) == (None, [])
+        await stage.socket.ack()
+        await row.answer(stage, await row.reach(stage))
 
         assert await outcome.wait() == row.gives
 
