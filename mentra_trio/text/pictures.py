@@ -21,8 +21,8 @@ from .bitmap import CANVAS_HEIGHT, CANVAS_WIDTH, LEFT, TOP, Bitmap, BitmapError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
-PictureSource = Image.Image | bytes | PathLike[str]
-"""An image of Pillow, or a file that Pillow reads, or its content."""
+PictureSource = Image.Image | bytes | str | PathLike[str]
+"""An image of Pillow, or the path of a file that Pillow reads, or its content."""
 CANVAS = (CANVAS_WIDTH, CANVAS_HEIGHT)
 """Pixels of a picture as glasses take it."""
 SEEN_BEST = (CANVAS_WIDTH - LEFT, CANVAS_HEIGHT - TOP)
@@ -84,7 +84,7 @@ def picture(
     Bright becomes drawn, dark and transparent stay dark. Photos are turned as their camera was held.
 
     Args:
-        source: an image of Pillow, or a file that Pillow reads, or its content.
+        source: an image of Pillow, or the path of a file that Pillow reads, or its content.
         size: pixels of the canvas. Of smaller ones `show_bitmap` says where they go.
         fit: how it is scaled.
         dither: how greys become black and white.
@@ -129,7 +129,7 @@ def animation(
         raise ValueError(msg)
     look = _Look(size=size, fit=fit, dither=dither, threshold=threshold, is_inverted=is_inverted)
     pictures: list[Bitmap] = []
-    for one in [source] if isinstance(source, Image.Image | bytes | PathLike) else source:
+    for one in [source] if isinstance(source, Image.Image | bytes | str | PathLike) else source:
         with _open(one) as image:
             if one is not source:
                 pictures.append(look.of(image))
@@ -225,8 +225,10 @@ def _open(source: PictureSource) -> Generator[Image.Image]:
                 yield image
         else:
             place = data.tell()
-            yield data
-            data.seek(place)  # an animated picture of the caller's goes on where it was
+            try:
+                yield data
+            finally:
+                data.seek(place)  # an animated picture of the caller's goes on where it was
     except BitmapError:
         raise
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:

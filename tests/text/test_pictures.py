@@ -158,7 +158,10 @@ def test_a_picture_is_read_from_a_file_or_its_content(tmp_path: Path) -> None:
     data = file_of(flat(255))
     (tmp_path / "white.png").write_bytes(data)
 
-    assert picture(tmp_path / "white.png") == picture(data) == picture(flat(255))
+    path = tmp_path / "white.png"
+
+    assert picture(path) == picture(str(path)) == picture(data) == picture(flat(255))
+    assert animation(path) == animation(str(path))
     with pytest.raises(FileNotFoundError):
         picture(tmp_path / "other.png")
 
