@@ -75,6 +75,7 @@ class Side:
     network: FakeNetwork = attrs.field(factory=FakeNetwork)
     life: Life = attrs.field(factory=Life)
     host: str = "api.mentra.glass"
+    earlier: tuple[trio.Event, ...] = ()
     rest: RestSide = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -86,6 +87,7 @@ class Side:
             client=self.network,
             random=Random(1),
             get_url=lambda: CloudUrl(host=self.host, port=443, tls=True, target="/ws/miniapp?x=1"),
+            earlier=self.earlier,
         )
 
 
@@ -204,3 +206,30 @@ def test_pauses_grow_and_differ() -> None:
 
 def test_it_shows_no_key() -> None:
     assert "key" not in repr(Side().rest)
+
+
+async def test_a_turn_comes_when_all_earlier_runs_have_closed(autojump_clock: MockClock) -> None:
+    first, second = Side(), Side()
+    side = Side(earlier=(first.rest.closed, second.rest.closed))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(side.rest.wait_turn)
+        second.rest.close()
+        await trio.sleep(3)
+        assert nursery.child_tasks
+        first.rest.close()
+    await side.rest.wait_turn()
+
+    assert trio.current_time() == 3
+
+
+async def test_a_turn_comes_after_15_seconds_in_any_case(autojump_clock: MockClock) -> None:
+    """Counted from the first wait, of all of them together; one that is cancelled changes nothing."""
+    side = Side(earlier=(trio.Event(), trio.Event()))
+    with trio.move_on_after(5) as impatient:
+        await side.rest.wait_turn()
+    assert impatient.cancelled_caught
+    await side.rest.wait_turn()
+    assert trio.current_time() == 15
+    await side.rest.wait_turn()
+
+    assert trio.current_time() == 15
