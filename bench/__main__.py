@@ -10,11 +10,11 @@ from pathlib import Path
 
 import trio
 
-from . import imports, latency, memory, starts, throughput
+from . import imports, latency, memory, starts, throughput, wrapping
 from .contenders import REFERENCE, contenders, find_reference
 from .figures import FULL, QUICK, Figure, Row, arguments, tell
 
-PROGRAMS = (throughput, starts, memory, latency, imports)
+PROGRAMS = (throughput, starts, memory, latency, imports, wrapping)
 
 
 def table(rows: list[Row]) -> str:

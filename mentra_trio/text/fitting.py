@@ -23,7 +23,7 @@ def shorten(text: str, profile: Profile, *, width: float | None = None, ellipsis
 
     Line breaks become spaces. An ellipsis that has no room itself is cut too.
     """
-    text = NEWLINE.sub(" ", text)
+    text = NEWLINE.sub(" ", text.replace("\r\n", "\n"))
     limit = profile.width if width is None else whole_pixels(width)
     if measure(text, profile) <= limit:
         return text

@@ -10,9 +10,9 @@ WHITE_SPACE = "".join(
     map(chr, (*range(9, 14), 32, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000))
 )
 """What is trimmed at the edges of lines. U+FEFF, which the reference takes for one, is kept (P4 conventions)."""
-NEWLINE = re.compile("\r\n|[\n\r\v\f\u2028\u2029]")
-"""What begins another paragraph."""
-_ANY_NEWLINE = re.compile("[\n\r\v\f\u2028\u2029]")
+SPACES = frozenset(WHITE_SPACE)
+NEWLINE = re.compile("[\n\r\v\f\u2028\u2029]")
+"""What begins another paragraph; a line feed behind a carriage return begins none of its own."""
 
 NO_START = frozenset(
     ".,!?:;)]}%"
@@ -64,6 +64,27 @@ class Kinds(dict[str, Kind]):
 
 KINDS = Kinds()
 
+NOT_BEFORE_SPACE = NO_END | {" "}
+NOT_BEHIND_SPACE = NO_START | {" "}
+"""What makes a space no easy place: it would be the wrong end of a line, or there are more spaces."""
+_NOT_BEFORE, _NOT_BEHIND = 1, 2
+
+
+class _Cuts(dict[str, int]):
+    """On which sides of a character a line is not to be cut, or not without looking further; each found out once."""
+
+    def __missing__(self, char: str) -> int:
+        if KINDS[char] in {Kind.SPACE, Kind.GLUE, Kind.RIGHT_TO_LEFT}:
+            sides = _NOT_BEFORE | _NOT_BEHIND
+        else:
+            sides = _NOT_BEFORE if char in NO_END or char in CLINGS_TO_AFTER else 0
+            sides |= _NOT_BEHIND if char in NO_START or char in CLINGS_TO_BEFORE else 0
+        self[char] = sides
+        return sides
+
+
+_CUTS = _Cuts()
+
 _GLUE = "\u00a0\u202f\u2007\u2060\ufeff\u2011\u034f"
 _ZERO_WIDTH_SPACE = "\u200b"
 _IDEOGRAPH_RANGES = (
@@ -72,17 +93,14 @@ _IDEOGRAPH_RANGES = (
 )
 _IDEOGRAPHS = re.compile(f"[{_IDEOGRAPH_RANGES}]")
 _DECIDING = HYPHENS + SOFT_HYPHEN + _ZERO_WIDTH_SPACE + _GLUE + WHITE_SPACE.replace(" ", "")
-NOT_PLAIN = re.compile(f"[{re.escape(_DECIDING)}{_IDEOGRAPH_RANGES}]")
-"""What decides, beside the space, whether a line may end next to it. Between all others it may not."""
+# What decides, beside the space, whether a line may end next to it. Between all others it may not.
+_NOT_PLAIN = re.compile(f"[{re.escape(_DECIDING)}{_IDEOGRAPH_RANGES}]")
 # South and South-East Asian scripts, and Korean.
 _WITHOUT_HYPHEN_RANGES = (
     "\u0900-\u109f\u1100-\u11ff\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u3130-\u318f\ua960-\ua97f"
     "\uaa60-\uaadf\uac00-\ud7ff"
 )
 _WITHOUT_HYPHEN = re.compile(f"[{_WITHOUT_HYPHEN_RANGES}]")
-# Scripts that run from right to left, and a little more.
-_RIGHT_TO_LEFT_RANGES = "\u0590-\u08ff\ufb1d-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
-_NOT_SOLID = re.compile(f"[{_WITHOUT_HYPHEN_RANGES}{_RIGHT_TO_LEFT_RANGES}{_IDEOGRAPH_RANGES}]")
 
 
 def _kind_of(char: str) -> Kind:
@@ -103,9 +121,19 @@ def _kind_of(char: str) -> Kind:
 
 def has_newline(text: str) -> bool:
     """Tell whether a text has more than one paragraph."""
-    return not (text.isascii() and text.isprintable()) and _ANY_NEWLINE.search(text) is not None
+    return not (text.isascii() and text.isprintable()) and NEWLINE.search(text) is not None
 
 
-def are_letters(text: str) -> bool:
-    """Tell whether all characters are for sure of the kind `SOLID`, and none has to stand at the end of a line."""
-    return text.isalnum() and (text.isascii() or _NOT_SOLID.search(text) is None)
+def is_plain(text: str, start: int = 0, end: int | None = None) -> bool:
+    """Tell whether words end at spaces only, because nothing else is in a text where lines may end or must not."""
+    return _NOT_PLAIN.search(text, start, len(text) if end is None else end) is None
+
+
+def may_cut(text: str, start: int, place: int) -> bool:
+    """Tell whether a line from `start` on may end at a place, for sure and without looking further than one space."""
+    before, after = text[place - 1], text[place]
+    if before == " ":
+        return place - 2 >= start and text[place - 2] not in NOT_BEFORE_SPACE and _CUTS[after] < _NOT_BEHIND
+    if after == " ":
+        return not _CUTS[before] & _NOT_BEFORE and text[place + 1] not in NOT_BEHIND_SPACE
+    return not _CUTS[before] & _NOT_BEFORE and _CUTS[after] < _NOT_BEHIND

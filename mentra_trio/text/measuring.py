@@ -54,6 +54,6 @@ def ends_of(clusters: Sequence[str], font: Font) -> list[int]:
 
 
 def _width_of(cluster: str, font: Font) -> int:
-    advances = font.advances
     # A Korean block has the width of its first consonant, whatever is drawn into it.
-    return advances[cluster[0]] + sum(advances[char] for char in cluster[1:] if not JAMO_TAIL.fullmatch(char))
+    shown = cluster[0] + JAMO_TAIL.sub("", cluster[1:]) if JAMO_TAIL.search(cluster, 1) else cluster
+    return sum(map(font.advances.__getitem__, shown))

@@ -12,9 +12,10 @@ the line is full. So there is always a line, and it has at least one grapheme.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
 import attrs
@@ -28,18 +29,18 @@ from .kinds import (
     NEWLINE,
     NO_END,
     NO_START,
-    NOT_PLAIN,
+    NOT_BEFORE_SPACE,
+    NOT_BEHIND_SPACE,
     SOFT_HYPHEN,
-    WHITE_SPACE,
+    SPACES,
     Kind,
-    are_letters,
     has_newline,
+    is_plain,
+    may_cut,
 )
 from .measuring import byte_size, measure, whole_pixels, widths_of
 
 if TYPE_CHECKING:
-    import re
-
     from .profiles import Profile
 
 
@@ -148,6 +149,8 @@ def wrap(
     """
     lines_left = profile.max_lines if max_lines is None else max_lines
     bytes_left = profile.max_bytes if max_bytes is None else max_bytes
+    if lines_left == bytes_left == math.inf:
+        return Wrapped(lines=tuple(iter_lines(text, profile, style, width=width)))
     lines: list[Line] = []
     for line in iter_lines(text, profile, style, width=width):
         bytes_left -= byte_size(line.text) + (1 if lines else 0)
@@ -163,23 +166,36 @@ def iter_lines(
     """Give the lines of a text one after the other, however many."""
     limit = profile.width if width is None else whole_pixels(width)
     if not has_newline(text):
-        return _Paragraph.of(text, profile, style, limit).lines(0)
+        return _lines(text, 0, profile, style, limit)
     if not style.keep_newlines:
-        return _Paragraph.of(NEWLINE.sub(_spaces, text), profile, style, limit).lines(0)
-    return _paragraphs(text, profile, style, limit)
+        # As many spaces as there were characters, so that lines know where they stand in the text.
+        return _lines(NEWLINE.sub(" ", text), 0, profile, style, limit)
+    return chain.from_iterable(
+        _lines(text[start:end], start, profile, style, limit) for start, end in _paragraphs(text)
+    )
 
 
-def _spaces(newline: re.Match[str]) -> str:
-    # As many as there were characters, so that lines know where they stand in the text.
-    return " " * len(newline[0])
-
-
-def _paragraphs(text: str, profile: Profile, style: Style, limit: float) -> Iterator[Line]:
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     for newline in NEWLINE.finditer(text):
-        yield from _Paragraph.of(text[start : newline.start()], profile, style, limit).lines(start)
-        start = newline.end()
-    yield from _Paragraph.of(text[start:], profile, style, limit).lines(start)
+        end = newline.start()
+        if end >= start:  # otherwise it is the second half of one
+            yield start, end
+            start = end + (2 if text.startswith("\r\n", end) else 1)
+    yield start, len(text)
+
+
+def _lines(text: str, offset: int, profile: Profile, style: Style, limit: float) -> Iterator[Line]:
+    """Break one paragraph that begins at an index of a text."""
+    clusters = graphemes(text)
+    widths = widths_of(clusters, profile.font)
+    pixels = sum(widths)
+    if pixels <= limit and (not text or not style.trim or not (text[0] in SPACES or text[-1] in SPACES)):
+        return iter((Line(text, pixels, offset, offset + len(text), is_paragraph_start=True),))
+    usual = max(int(limit * len(widths) / pixels), 1) if pixels > max(limit, 0) else len(widths)
+    hyphen = style.hyphen
+    hyphen_width = profile.font.advances[hyphen] if len(hyphen) == 1 else measure(hyphen, profile)
+    return _Paragraph(text, clusters, widths, style, limit, usual, hyphen_width).lines(offset)
 
 
 # Looked up for every place that is tried; members of an enumeration take longer to find.
@@ -192,6 +208,9 @@ _Rule = Callable[["_Paragraph", int, int], "str | None"]
 
 _Break = tuple[int, str]
 """The place where a line ends, and the hyphen there."""
+_Easily = Callable[["_Paragraph", int, int, int], "_Break | None"]
+"""Takes where a line begins, where it is full, and its pixels so far. Gives where the rules would end it, or `None`
+if only they can tell."""
 
 
 @attrs.define
@@ -209,38 +228,44 @@ class _Paragraph:
     """Graphemes that a line has room for when they are as wide as they are on average: where a search begins."""
     hyphen_width: int
 
-    @classmethod
-    def of(cls, text: str, profile: Profile, style: Style, limit: float) -> _Paragraph:
-        clusters = graphemes(text)
-        widths = widths_of(clusters, profile.font)
-        pixels = sum(widths)
-        usual = max(int(limit * len(widths) / pixels), 1) if pixels > max(limit, 0) else len(widths)
-        return cls(text, clusters, widths, style, limit, usual, measure(style.hyphen, profile))
-
     def lines(self, offset: int) -> Iterator[Line]:
-        """Give the lines of a paragraph that begins at an index of a text."""
-        text, widths, limit, trim = self.text, self.widths, self._limit, self._style.trim
+        """Give the lines of a paragraph that begins at an index of a text.
+
+        This is where apps that show captions spend their time, so most steps are written out instead of called.
+        """
+        text, clusters, widths = self.text, self.clusters, self.widths
+        limit, usual, trim = self._limit, self._usual, self._style.trim
         # Where each grapheme begins in the text, unless that is the same number.
-        indexes = None if self.clusters is text else list(accumulate(map(len, self.clusters), initial=0))
-        place, last = 0, len(widths)
-        if trim:
-            place = self._behind_space(0, last)
-            last = self._before_space(last, place)
+        indexes = None if clusters is text else list(accumulate(map(len, clusters), initial=0))
+        place, last = self._bounds()
         if place == last:
             at = offset + (place if indexes is None else indexes[place])
             yield Line("", 0, at, at, is_paragraph_start=True)
             return
-        easily = self._easily() if indexes is None and self._usual < last else None
+        easily = self._easily() if indexes is None and usual < last else None
         is_first = True
         while place < last:
-            fitting, pixels = self._fitting(place, last)
-            end, next_place, hyphen = fitting, fitting, ""
-            if fitting < last:
-                end, hyphen = (easily and easily(self, place, fitting, pixels)) or self._break(place, fitting, pixels)
+            # Find where the line is full. It has at least one grapheme.
+            full = place + usual if place + usual < last else last  # noqa: FURB136 - a call takes longer
+            pixels = sum(widths[place:full])
+            while pixels > limit and full > place + 1:
+                full -= 1
+                pixels -= widths[full]
+            while full < last and pixels + widths[full] <= limit:
+                pixels += widths[full]
+                full += 1
+            end = next_place = full
+            hyphen = ""
+            if full < last:
+                end, hyphen = (easily and easily(self, place, full, pixels)) or self._break(place, full, pixels)
                 next_place = end
                 if trim:
-                    end, next_place = self._before_space(end, place + 1), self._behind_space(end, last)
-                pixels -= sum(widths[end:fitting])
+                    while end > place + 1 and clusters[end - 1] in SPACES:
+                        end -= 1
+                    while next_place < last and clusters[next_place] in SPACES:
+                        next_place += 1
+                if end < full:
+                    pixels -= sum(widths[end:full])
                 if hyphen:
                     pixels += self.hyphen_width
             start, stop = (place, end) if indexes is None else (indexes[place], indexes[end])
@@ -248,25 +273,22 @@ class _Paragraph:
             yield Line(shown, pixels, offset + start, offset + stop, hyphen != "", is_first, pixels > limit)
             place, is_first = next_place, False
 
-    def _fitting(self, start: int, last: int) -> tuple[int, int]:
-        """Find the place up to which a line is full, and its pixels. A line has at least one grapheme."""
-        widths, limit = self.widths, self._limit
-        place = min(start + self._usual, last)
-        pixels = sum(widths[start:place])
-        while pixels > limit and place > start + 1:
-            place -= 1
-            pixels -= widths[place]
-        while place < last and pixels + widths[place] <= limit:
-            pixels += widths[place]
-            place += 1
-        return place, pixels
+    def _bounds(self) -> tuple[int, int]:
+        """Give where the paragraph begins and ends, without white space if that goes."""
+        place, last = 0, len(self.clusters)
+        if self._style.trim:
+            while place < last and self.clusters[place] in SPACES:
+                place += 1
+            while place < last and self.clusters[last - 1] in SPACES:
+                last -= 1
+        return place, last
 
-    def _break(self, start: int, fitting: int, pixels: int) -> _Break:
+    def _break(self, start: int, full: int, pixels: int) -> _Break:
         """Find where a line ends that is full at a place."""
         for rule in _RULES[self._style.mode]:
             second_best: _Break | None = None
             used = pixels
-            for place in range(fitting, start, -1):
+            for place in range(full, start, -1):
                 hyphen = rule(self, start, place)
                 if hyphen is not None and (not hyphen or used + self.hyphen_width <= self._limit):
                     if self._has_good_ends(start, place):
@@ -275,49 +297,59 @@ class _Paragraph:
                 used -= self.widths[place - 1]
             if second_best is not None:
                 return second_best
-        return fitting, ""
+        return full, ""
 
-    def _easily(self) -> Callable[[_Paragraph, int, int, int], _Break | None] | None:
+    def _easily(self) -> _Easily | None:
         """Choose how to find in one step what the rules find letter by letter. Not every text allows that."""
+        if not self._style.trim:
+            return None
         mode = self._style.mode
         if mode is BreakMode.CHARACTER:
             return _Paragraph._cut_with_hyphen
         if mode is BreakMode.CHARACTER_NO_HYPHEN:
             return _Paragraph._cut
-        return _Paragraph._last_space if NOT_PLAIN.search(self.text) is None else None
+        return _Paragraph._last_space if is_plain(self.text) else _Paragraph._last_word
 
-    def _last_space(self, start: int, fitting: int, _pixels: int) -> _Break | None:
+    def _last_space(self, start: int, full: int, pixels: int) -> _Break | None:
         """Find the last space, where nothing else tells words apart."""
-        space = self.text.rfind(" ", start + 1, fitting + 1)
+        text = self.text
+        space = text.rfind(" ", start + 1, full + 1)
         if space < 0:
+            cut = _Paragraph._cut_with_hyphen if self._style.mode is BreakMode.WORD else _Paragraph._cut
+            return cut(self, start, full, pixels)
+        if text[space - 1] in NOT_BEFORE_SPACE or text[space + 1] in NOT_BEHIND_SPACE:
             return None
-        place = space if space == fitting else space + 1
-        return (place, "") if self._has_good_ends(start, place) else None
+        return space, ""
 
-    def _cut(self, _start: int, fitting: int, _pixels: int) -> _Break | None:
-        """Cut where the line is full, if that is between two letters."""
-        return (fitting, "") if are_letters(self.text[fitting - 1 : fitting + 1]) else None
-
-    def _cut_with_hyphen(self, start: int, fitting: int, pixels: int) -> _Break | None:
-        """Cut where there is room for a hyphen, if that and all up to where the line is full are letters of a word."""
-        place = fitting
-        while place > start and pixels + self.hyphen_width > self._limit:
-            place -= 1
-            pixels -= self.widths[place]
-        first = place - max(self._style.min_before_hyphen, 1)
-        if first < start or not are_letters(self.text[first : fitting + 1]):
+    def _last_word(self, start: int, full: int, _pixels: int) -> _Break | None:
+        """Find the last space in a line that is plain behind it, or cut an ideographic text where the line is full."""
+        text = self.text
+        if (KINDS[text[full - 1]] is _IDEOGRAPH or KINDS[text[full]] is _IDEOGRAPH) and may_cut(text, start, full):
+            return full, ""
+        space = text.rfind(" ", start + 1, full + 1)
+        if space < 0 or not is_plain(text, space - 1, full + 1):
             return None
-        return place, self._style.hyphen
+        if text[space - 1] in NOT_BEFORE_SPACE or text[space + 1] in NOT_BEHIND_SPACE:
+            return None
+        return space, ""
 
-    def _behind_space(self, place: int, last: int) -> int:
-        while place < last and self.clusters[place] in WHITE_SPACE:
-            place += 1
-        return place
+    def _cut(self, start: int, full: int, _pixels: int) -> _Break | None:
+        """Cut where the line is full."""
+        return (full, "") if may_cut(self.text, start, full) else None
 
-    def _before_space(self, place: int, first: int) -> int:
-        while place > first and self.clusters[place - 1] in WHITE_SPACE:
+    def _cut_with_hyphen(self, start: int, full: int, pixels: int) -> _Break | None:
+        """Cut where the line is full, or before that in a word where there is room for a hyphen."""
+        text, widths = self.text, self.widths
+        room = self._limit - self.hyphen_width
+        place = full
+        while place > start:
+            if KINDS[text[place - 1]] is not _SOLID or KINDS[text[place]] is not _SOLID:
+                return (place, "") if may_cut(text, start, place) else None
+            if pixels <= room and self._has_enough_letters(start, place):
+                return place, self._style.hyphen
             place -= 1
-        return place
+            pixels -= widths[place]
+        return None
 
     def between_words(self, start: int, place: int) -> str | None:
         """Tell whether words end here; behind a soft hyphen they end with a hyphen."""
@@ -363,9 +395,12 @@ class _Paragraph:
 
     def _has_good_ends(self, start: int, place: int) -> bool:
         """Tell whether neither the line ends nor the next one begins with what must not."""
-        before = self._before_space(place, start + 1) - 1
-        after = self._behind_space(place, len(self.clusters))
-        opening, closing = self.clusters[before][0], self.clusters[min(after, len(self.clusters) - 1)][0]
+        before, after, last = place - 1, place, len(self.clusters)
+        while before > start and self.clusters[before] in SPACES:
+            before -= 1
+        while after < last and self.clusters[after] in SPACES:
+            after += 1
+        opening, closing = self.clusters[before][0], self.clusters[min(after, last - 1)][0]
         if opening in NO_END or closing in NO_START:
             return False
         touches = after - before == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import imports, latency, memory, starts, throughput
+from bench import imports, latency, memory, starts, throughput, wrapping
 from bench.__main__ import table
 from bench.contenders import BARE, OURS, REFERENCE, contenders, find_reference
 from bench.figures import Figure, Plan, Program, Row
@@ -27,8 +27,9 @@ def ignore(line: str) -> None:
         (memory.measure, 2),
         (latency.measure, 4),
         (imports.measure, 2),
+        (wrapping.measure, 2),
     ],
-    ids=["throughput", "starts", "memory", "latency", "imports"],
+    ids=["throughput", "starts", "memory", "latency", "imports", "wrapping"],
 )
 async def test_a_program_measures_the_package(program: Program, quantities: int) -> None:
     rows = await program(contenders(), TINY, ignore)

@@ -107,6 +107,13 @@ def test_a_line_is_the_part_of_the_text_that_it_says(
 
 
 @given(*LAYOUTS)
+def test_a_line_depends_on_nothing_behind_it(text: str, profile: Profile, style: Style, width: float | None) -> None:
+    """Captions rest on it. The added word is one that no shortcut for simple texts takes, so these are compared too."""
+    lines = unlimited(text, profile, style, width)[:-1]
+    assert unlimited(f"{text} e\u0301", profile, style, width)[: len(lines)] == lines
+
+
+@given(*LAYOUTS)
 def test_graphemes_stay_whole(text: str, profile: Profile, style: Style, width: float | None) -> None:
     style = attrs.evolve(style, keep_newlines=True)
     places, at = {0}, 0
