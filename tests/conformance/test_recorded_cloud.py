@@ -201,6 +201,13 @@ class TestDifferences:
         assert not differences.can_play([_phone(at=0.0), _told(at=1.0, conn=1)])
         assert differences.can_play([_phone(at=0.0)])
 
+    def test_what_is_not_played_may_be_told_by_an_earlier_step_too(self) -> None:
+        step: Json = {"kind": "text", "message": {"type": "x"}}
+        row = Unplayed(section="P1", reason="not simulated", step=step, after={"source": "glasses"})
+        differences = Differences(rows=(), unplayed=(row,))
+        assert not differences.can_play([_phone(at=0.0), _told(at=1.0, conn=1)])
+        assert differences.can_play([_told(at=1.0, conn=1), _phone(at=2.0)])
+
     def test_what_is_not_played_is_never_told_by_a_name(self) -> None:
         with pytest.raises(RowError, match="no \\['name'\\]"):
             Unplayed(section="P1", reason="not simulated", step={"name": "some scenario"})

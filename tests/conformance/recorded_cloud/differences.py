@@ -10,8 +10,9 @@ A row describes steps by patterns, in the language of `rows` (see there), never 
     ignore              inputs are not played, outputs are not compared
     remove              fields (dotted paths) that are not compared
 
-An `unplayed` row has a section, a reason and the pattern of a step. A recording with such a step is not replayed
-against the engine, because the engine cannot be told, or does not do, what that step is part of.
+An `unplayed` row has a section, a reason, the pattern of a step, and perhaps that of an earlier one (`after`). A
+recording with such a step is not replayed against the engine, because the engine cannot be told, or does not do, what
+that step is part of.
 """
 
 from __future__ import annotations
@@ -77,13 +78,18 @@ class Unplayed:
     section: str
     reason: str
     step: Json
+    after: Json | None = None
 
     def __attrs_post_init__(self) -> None:
-        _check_row(self.section, self.reason, self.step)
+        _check_row(self.section, self.reason, self.step, self.after or {})
 
     def covers(self, recorded: Sequence[Step]) -> bool:
         """Tell whether a recording has such a step."""
-        return any(_fits(self.step, step, {}) for step in recorded)
+        found = [place for place, step in enumerate(recorded) if _fits(self.step, step, {})]
+        after = self.after
+        if not found or after is None:
+            return bool(found)
+        return any(_fits(after, step, {}) for step in recorded[: found[-1]])
 
 
 @attrs.frozen

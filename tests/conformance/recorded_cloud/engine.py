@@ -45,6 +45,7 @@ JITTER = 0.05
 _END = "<end>"
 """What the speech provider sends when the speaker stopped."""
 _ID = re.compile(r"<id:\d+>")
+_GOING = "Server shutting down"
 _WRONG_KEY = "INVALID_API_KEY"
 
 
@@ -70,7 +71,7 @@ async def _play(steps: Sequence[Step], world: World, end: float) -> list[Step]:
     async with cloud.running(), trio.open_nursery() as nursery:
         driver = _Driver(cloud, user, nursery, steps)
         for place, step in enumerate(steps):
-            if step.source == "cloud":
+            if step.source == "cloud" and not _is_shutdown(step):
                 continue
             await trio.sleep_until(step.at)
             await trio.testing.wait_all_tasks_blocked()
@@ -81,6 +82,11 @@ async def _play(steps: Sequence[Step], world: World, end: float) -> list[Step]:
         await trio.sleep_until(end + TOLERANCE)
         nursery.cancel_scope.cancel(reason="the recording is over")
     return sorted([*driver.sent, *apps.calls, *driver.told()], key=lambda step: step.at)
+
+
+def _is_shutdown(step: Step) -> bool:
+    """Whether a cloud said that it goes, which is an order to the engine."""
+    return step.source == "cloud" and step.kind == "close" and step.get("reason") == _GOING
 
 
 @attrs.define(eq=False)
@@ -150,6 +156,8 @@ class _Driver:
     sent: list[Step] = attrs.field(factory=list[Step], init=False)
     """What apps and REST callers got."""
     _sockets: dict[str, AppSocket] = attrs.field(factory=dict[str, AppSocket], init=False)
+    _is_down: bool = attrs.field(default=False, init=False)
+    """Whether the cloud has shut down."""
     _phone: int | None = attrs.field(default=None, init=False)
     """Number of the phone's socket that counts."""
     _ear: _Ear | None = attrs.field(default=None, init=False)
@@ -170,7 +178,14 @@ class _Driver:
 
     async def play(self, step: Step) -> None:
         """Do one thing."""
+        if self._is_down and not _is_shutdown(step):
+            self._is_down = False
+            self._cloud.resume()  # whoever comes finds another cloud
         match step.source:
+            case "cloud":
+                if not self._is_down:
+                    self._is_down = True
+                    self._nursery.start_soon(self._cloud.drain)
             case "app" if step.conn is not None:
                 await self._play_app(step)
             case "app" if step.is_request:
