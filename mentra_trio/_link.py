@@ -40,7 +40,8 @@ class StreamSpec(Generic[T]):
     overflow: Overflow
     """What happens beyond that."""
     coalesce_key: Callable[[T], Hashable | None] | None = None
-    """For `Overflow.COALESCE`: items with the same key replace each other while unread; `None` is never dropped."""
+    """For `Overflow.COALESCE`: items with the same key replace each other while unread. `None` is never dropped, nor is
+    `Last`, behind which its key begins anew."""
     where: Callable[[T], bool] | None = None
     """Which of the published values this stream wants."""
 

@@ -8,6 +8,7 @@
 """
 
 from .buffer import Gap as Gap
+from .buffer import Last as Last
 from .buffer import Overflow as Overflow
 from .buffer import StreamStatistics as StreamStatistics
 from .event_stream import EventStream as EventStream
@@ -40,6 +41,7 @@ __all__ = [
     "Hub",
     "HubStatistics",
     "Kind",
+    "Last",
     "Latest",
     "LatestChanges",
     "LatestSource",

@@ -33,12 +33,20 @@ class Overflow(enum.Enum):
     COALESCE = "coalesce"
     """Replace an unread event in place by a newer one with the same key.
 
-    Events without a key are never dropped. A full stream removes its oldest keyed event, counted as dropped; when it
-    holds none, it yields all that it holds and then raises `SlowConsumerError`.
+    Events without a key are never dropped, nor are `Last` ones, after which the key begins anew. A full stream removes
+    its oldest keyed event, counted as dropped; when it holds none, it yields all that it holds and then raises
+    `SlowConsumerError`.
     """
 
     FAIL = "fail"
     """Yield what the stream holds, then raise `SlowConsumerError`."""
+
+
+@attrs.frozen
+class Last:
+    """Key of an event that is kept, and behind which events of the same key are about something new."""
+
+    key: Hashable
 
 
 @attrs.frozen
@@ -87,6 +95,7 @@ class Ending(enum.Enum):
 class _Slot(Generic[T]):
     item: T
     key: Hashable | None
+    """None where the item is never dropped."""
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -114,7 +123,7 @@ class Buffer(Generic[T]):
     waiting: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
     slots: collections.deque[_Slot[T]] = attrs.field(init=False, factory=collections.deque[_Slot[T]])
     _keyed: dict[Hashable, _Slot[T]] = attrs.field(init=False, factory=dict[Hashable, "_Slot[T]"])
-    """Unread slots by key, oldest first: a key keeps its place when its item is replaced."""
+    """Unread slots whose item the next one of its key replaces: a key keeps its place."""
     _gaps: int = attrs.field(init=False, default=0)
     _discarded: int = attrs.field(init=False, default=0)
     _received: int = attrs.field(init=False, default=0)
@@ -143,7 +152,10 @@ class Buffer(Generic[T]):
         key = None
         if self.coalesce_key is not None:
             key = self.coalesce_key(item)
-            if key is not None and (unread := self._keyed.get(key)) is not None:
+            if isinstance(key, Last):
+                self._keyed.pop(key.key, None)  # what is unread of it keeps its place, and its item
+                key = None
+            elif key is not None and (unread := self._keyed.get(key)) is not None:
                 unread.item = item
                 self._received += 1
                 self._coalesced += 1
@@ -177,8 +189,7 @@ class Buffer(Generic[T]):
         slot = self.slots.popleft()
         if not self.slots:
             self._is_dropping = False
-        if slot.key is not None:
-            del self._keyed[slot.key]
+        self._forget(slot)
         if self._gaps and isinstance(slot.item, Gap):
             self._gaps -= 1
         else:
@@ -240,9 +251,10 @@ class Buffer(Generic[T]):
                 self._remove(self._oldest_item())
                 self._drop()
             case Overflow.COALESCE:
-                if not self._keyed:
+                oldest = next((index for index, slot in enumerate(self.slots) if slot.key is not None), None)
+                if oldest is None:
                     return False
-                self._remove(self.slots.index(next(iter(self._keyed.values()))))
+                self._remove(oldest)
                 self._drop()
             case Overflow.FAIL:
                 return False
@@ -257,8 +269,7 @@ class Buffer(Generic[T]):
     def _remove(self, index: int) -> None:
         slot = self.slots[index]
         del self.slots[index]
-        if slot.key is not None:
-            del self._keyed[slot.key]
+        self._forget(slot)
         if not self._gaps or not 0 < index < len(self.slots):
             return
         left, right = self.slots[index - 1], self.slots[index]
@@ -266,6 +277,11 @@ class Buffer(Generic[T]):
             left.item = self._as_item(_merged(left.item, right.item))
             del self.slots[index]
             self._gaps -= 1
+
+    def _forget(self, slot: _Slot[T]) -> None:
+        """Let nothing replace the item of a slot that was removed."""
+        if slot.key is not None and self._keyed.get(slot.key) is slot:
+            del self._keyed[slot.key]
 
     @staticmethod
     def _as_item(gap: Gap) -> T:

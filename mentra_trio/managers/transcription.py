@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mentra_trio._flow import EventStream, Overflow
+from mentra_trio._flow import EventStream, Last, Overflow
 from mentra_trio._link import Link, StreamSpec
 from mentra_trio._wire.streams import AUTO, TranscriptionSubscription, canonical_hint, canonical_language, one_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
     from mentra_trio.models.speech import Transcript
 
@@ -63,9 +63,10 @@ class TranscriptionManager:
         )
 
 
-def _utterance(said: Transcript) -> tuple[str | None, str] | None:
+def _utterance(said: Transcript) -> Hashable:
     """Interims of one utterance replace each other; finals are kept (D10).
 
-    Some recognisers give no ids (P2 3.3.3): their interims of one language replace each other.
+    Some recognisers give no ids (P2 3.3.3): there an utterance is what one language brings up to its final.
     """
-    return None if said.is_final else (said.utterance_id, said.language if said.utterance_id is None else "")
+    key = said.utterance_id, said.language if said.utterance_id is None else ""
+    return Last(key) if said.is_final else key

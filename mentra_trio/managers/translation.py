@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mentra_trio._flow import EventStream, Overflow
+from mentra_trio._flow import EventStream, Last, Overflow
 from mentra_trio._link import Link, StreamSpec
 from mentra_trio._wire.streams import PlainSubscription, canonical_source, one_tag, translation_name
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from mentra_trio.models.speech import Translation
 
 _CAPACITY = 256
@@ -80,6 +82,6 @@ class TranslationManager:
         return TranslationSource(self._link, (name,))
 
 
-def _utterance(said: Translation) -> str | None:
+def _utterance(said: Translation) -> Hashable:
     """Interims of one utterance replace each other; finals are kept."""
-    return None if said.is_final else said.utterance_id
+    return Last(said.utterance_id) if said.is_final else said.utterance_id

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
-from mentra_trio._flow import EventStream, Gap, Hub, Overflow
+from mentra_trio._flow import EventStream, Gap, Hub, Last, Overflow
 from mentra_trio.errors import SlowConsumerError
 
 T = TypeVar("T")
@@ -300,6 +300,22 @@ async def test_an_unread_interim_is_replaced_in_place(hub: Hub) -> None:
         publish(hub, Speech(1, "he"), Speech(2, "other"), Speech(1, "hello"))
         assert counts(stream) == {"received": 3, "coalesced": 1, "buffered": 2}
         assert await take(stream, 2) == [Speech(1, "hello"), Speech(2, "other")]
+
+
+async def test_the_last_of_a_key_is_kept_and_what_follows_comes_behind_it(hub: Hub) -> None:
+    def key(number: int) -> Hashable:
+        return Last("n") if number % 10 == 0 else "n"
+
+    async with EventStream(
+        hub, (KEY,), name="numbers", capacity=3, overflow=Overflow.COALESCE, coalesce_key=key
+    ) as stream:
+        publish(hub, 1, 2, 10, 11, 12)
+        assert counts(stream) == {"received": 5, "coalesced": 2, "buffered": 3}
+        publish(hub, 20)  # full: the oldest that may be dropped goes
+        assert counts(stream) == {"received": 6, "coalesced": 2, "dropped": 1, "buffered": 3}
+        assert await take(stream, 3) == [10, 12, 20]
+        publish(hub, 21, 22)
+        assert await take(stream, 1) == [22]
 
 
 async def test_an_interim_that_was_read_is_not_replaced(hub: Hub) -> None:
@@ -778,6 +794,8 @@ def test_no_item_is_stranded_or_duplicated_when_readers_come_and_go(overflow: Ov
                     seen.append(await anext(stream))
 
         def key(number: int) -> Hashable | None:
+            if number % 5 == 0:
+                return Last(number % 3)
             return number % 3 or None
 
         stream: EventStream[int] = EventStream(

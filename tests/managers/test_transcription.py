@@ -261,6 +261,19 @@ async def test_interims_without_an_id_replace_each_other(autojump_clock: MockClo
         assert await heard(lines) == ["ab", "b"]
 
 
+@pytest.mark.parametrize("utterance", [None, "", "u1"])
+async def test_what_is_said_after_a_final_does_not_come_before_it(
+    autojump_clock: MockClock, utterance: str | None
+) -> None:
+    """Not all recognisers give ids, and an interim may come late (P2 3.3.3)."""
+    async with connected() as link, link.session.transcription.stream("en") as lines:
+        for text, final in [("hel", False), ("Hello.", True), ("how", False), ("how are", False)]:
+            await link.socket.say(text, final=final, utterance=utterance)
+
+        assert await heard(lines) == ["hel", "Hello.", "how are"]
+        assert lines.statistics().coalesced == 1
+
+
 async def test_a_final_is_never_dropped(autojump_clock: MockClock) -> None:
     async with connected() as link, link.session.transcription.stream("en") as lines:
         for number in range(256):
