@@ -87,8 +87,9 @@ class DisplayManager:
     ) -> Wrapped:
         """Wrap text, or lines of text, to the connected glasses, cut what has no room, and show it.
 
-        What is shown has no more lines and bytes than the glasses take (P4 1), so the phone has nothing left to cut.
-        Text that is cut ends with an ellipsis. Glasses of which nothing is known count as Even Realities G1.
+        What is shown has no more lines and bytes than the glasses take (P4 1), and no line that the phone would break
+        once more, which measures marks and joiners too: it shows these lines as they are. Text that is cut ends with an
+        ellipsis. Glasses of which nothing is known count as Even Realities G1.
 
         Args:
             text: what to show.
@@ -98,7 +99,7 @@ class DisplayManager:
         Returns:
             What is shown, line by line. `is_truncated` says whether something was cut, `cut` what.
         """
-        fitted = fit(joined_lines(text), self.profile, style)
+        fitted = fit(joined_lines(text), self.profile.as_phones_measure(), style)
         await self._show(TextWall(text=fitted.text), duration)
         return fitted
 
@@ -122,8 +123,9 @@ class DisplayManager:
 
         Args:
             speech: a stream of transcripts or translations. It is not closed.
-            make_view: makes the view for a display, with other options than `CaptionView` has by default. It is called
-                once more, and what was said before is forgotten, when glasses with another display are connected.
+            make_view: makes the view for a display, with other options than `CaptionView` has by default. It is given
+                the display as phones measure it. It is called once more, and what was said before is forgotten, when
+                glasses with another display are connected.
             duration: seconds of silence after which the lines disappear; `None` leaves them. The next words bring them
                 back.
 
@@ -131,11 +133,11 @@ class DisplayManager:
             SlowConsumerError: what the stream raises.
         """
         profile = self.profile
-        view = make_view(profile)
+        view = make_view(profile.as_phones_measure())
         async for said in speech:
             if self.profile is not profile:
                 profile = self.profile
-                view = make_view(profile)
+                view = make_view(profile.as_phones_measure())
             speaker = said.speaker_id if isinstance(said, Transcript) and said.speaker_id != _NOBODY else None
             if view.update(said.text, is_final=said.is_final, speaker=speaker, utterance=said.utterance_id):
                 await self._show(TextWall(text=view.text), duration)

@@ -55,5 +55,6 @@ def ends_of(clusters: Sequence[str], font: Font) -> list[int]:
 
 def _width_of(cluster: str, font: Font) -> int:
     # A Korean block has the width of its first consonant, whatever is drawn into it.
-    shown = cluster[0] + JAMO_TAIL.sub("", cluster[1:]) if JAMO_TAIL.search(cluster, 1) else cluster
+    has_tail = not font.marks_take_room and JAMO_TAIL.search(cluster, 1) is not None
+    shown = cluster[0] + JAMO_TAIL.sub("", cluster[1:]) if has_tail else cluster
     return sum(map(font.advances.__getitem__, shown))

@@ -41,6 +41,10 @@ def _read_only(mapping: Mapping[str, int]) -> Mapping[str, int]:
     return MappingProxyType(dict(mapping))
 
 
+def _advances(font: Font) -> Widths:
+    return Widths(font) if font.marks_take_room else Advances(font)
+
+
 def _ascii_advances(font: Font) -> bytes:
     try:
         return bytes(font.advances[chr(code)] for code in range(128)) + bytes(128)
@@ -60,10 +64,12 @@ class Font:
     """Pixels of every character of a script that has no glyph above."""
     fallback: int
     """Pixels of any other character."""
+    marks_take_room: bool = False
+    """Whether marks and joiners are as wide as other characters. They are not, but phones think so (P4 2.3)."""
     widths: Widths = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(Widths, takes_self=True))
     """Pixels of any single character, as the reference measures it: nothing has width 0 (P4 2.3)."""
-    advances: Advances = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(Advances, takes_self=True))
-    """Pixels of any single character; marks that are drawn over their neighbours take none."""
+    advances: Widths = attrs.field(init=False, eq=False, repr=False, default=attrs.Factory(_advances, takes_self=True))
+    """Pixels of any single character; marks that are drawn over their neighbours take none unless they take room."""
     ascii_advances: bytes = attrs.field(
         init=False, eq=False, repr=False, default=attrs.Factory(_ascii_advances, takes_self=True)
     )
@@ -88,6 +94,13 @@ class Profile:
     chunk_bytes: int
     """Bytes that go over Bluetooth at once."""
     font: Font
+
+    def as_phones_measure(self) -> Profile:
+        """Give the display as a phone takes it, which wraps once more what it gets (P4 2.3).
+
+        What fits this one is shown line by line as it is. Lines with many marks, joiners or emoji are shorter.
+        """
+        return attrs.evolve(self, font=attrs.evolve(self.font, marks_take_room=True))
 
     @property
     def hyphen_width(self) -> int:

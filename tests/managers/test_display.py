@@ -16,7 +16,7 @@ from mentra_trio import LinkState
 from mentra_trio.errors import DeviceUnavailableError, SessionClosedError
 from mentra_trio.models import Transcript, Translation
 from mentra_trio.models.session import StopKind, StopReason
-from mentra_trio.text import G1, NEX, PROFILES, Z100, CaptionView, Profile
+from mentra_trio.text import G1, NEX, PROFILES, Z100, CaptionView, Profile, compatible
 from mentra_trio.text.bitmap import Bitmap, read_bmp
 from tests.scripted_cloud import PACKAGE, SESSION, Connected, connected
 from tests.text.speech import transcripts
@@ -367,6 +367,18 @@ async def test_no_fitted_text_is_more_than_the_glasses_take(autojump_clock: Mock
     assert text.endswith(shown.cut)
 
 
+async def test_a_phone_that_wraps_fitted_text_once_more_changes_nothing(autojump_clock: MockClock) -> None:
+    """It counts marks as characters of their own, and would cut words where lines are full (P4 2.3, 3.4)."""
+    text = "e\u0301\u0323te\u0301 " * 40
+    async with connected() as link:
+        shown = await link.session.display.show_fitted(text)
+
+    on_glasses = compatible.wrap(shown.text, G1, compatible.WrapOptions.of(G1))
+    assert on_glasses.texts == shown.texts
+    assert len(shown.texts) == G1.max_lines
+    assert shown.is_truncated
+
+
 async def test_what_is_no_text_is_not_fitted(autojump_clock: MockClock) -> None:
     async with connected() as link:
         with pytest.raises(TypeError, match=r"str\(\.\.\.\)"):
@@ -432,10 +444,10 @@ async def test_captions_can_be_of_translations(autojump_clock: MockClock) -> Non
 
 
 async def test_captions_begin_anew_on_other_glasses(autojump_clock: MockClock) -> None:
-    made: list[Profile] = []
+    made: list[str] = []
 
     def make_view(profile: Profile) -> CaptionView:
-        made.append(profile)
+        made.append(profile.id)
         return CaptionView(profile, size=1)
 
     send, speech = trio.open_memory_channel[Speech](0)
@@ -449,7 +461,7 @@ async def test_captions_begin_anew_on_other_glasses(autojump_clock: MockClock) -
         assert (await link.socket.shown())["text"] == "two"
         send.close()
 
-    assert made == [NEX, Z100]
+    assert made == [NEX.id, Z100.id]
 
 
 async def test_captions_of_an_open_stream_end_with_the_session(autojump_clock: MockClock) -> None:

@@ -7,7 +7,7 @@ import math
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mentra_trio.text import (
@@ -17,6 +17,7 @@ from mentra_trio.text import (
     Style,
     byte_size,
     columns,
+    compatible,
     fit,
     graphemes,
     measure,
@@ -166,7 +167,23 @@ def test_what_is_fitted_fits(text: str, profile: Profile, style: Style) -> None:
     assert fitted.bytes <= profile.max_bytes
     assert len(fitted.lines) <= profile.max_lines
     assert all(line.width <= profile.width or line.is_oversized for line in fitted.lines)
-    assert (not fitted.is_truncated) or not fitted.lines or fitted.text.endswith("...")
+    if fitted.is_truncated and fitted.lines and fitted.lines[-1].text.endswith("..."):
+        *texts, last = fitted.texts
+        hyphenated = [line.is_hyphenated for line in fitted.lines]
+        shown = shown_text([*texts, last.removesuffix("...")], hyphenated, style.hyphen)
+        assert without_white_space(shown + fitted.cut) == without_white_space(text)
+
+
+@given(TEXTS, DISPLAYS, STYLES)
+def test_a_phone_shows_what_is_fitted_to_it_line_by_line(text: str, profile: Profile, style: Style) -> None:
+    """Phones wrap once more, as the reference does by default (P4 3.1)."""
+    text = text.encode("utf-8", "ignore").decode()
+    fitted = fit(text, profile.as_phones_measure(), attrs.evolve(style, trim=True))
+    assume(not any(line.is_oversized for line in fitted.lines))
+    on_phone = compatible.wrap(fitted.text, profile, compatible.WrapOptions.of(profile))
+    trimmed = WHITE_SPACE + "\ufeff"
+    assert not on_phone.is_truncated
+    assert [line.strip(trimmed) for line in on_phone.texts] == [line.strip(trimmed) for line in fitted.texts or [""]]
 
 
 @given(TEXTS, DISPLAYS, WIDTHS, st.sampled_from(["...", "\u2026", "", "----------"]))
