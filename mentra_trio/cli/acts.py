@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 import trio
 
-from .commands import Action, CommandError, Drop, Expect, Glance, Hear, Light, Quit, Start, Stop, Video, Wait, parse
+from .commands import Action, Drop, Expect, Glance, Hear, Light, Quit, Start, Stop, Video, Wait
 from .live import LiveConsole
+from .parsing import parse
 from .player import CommandFailedError
+from .readers import CommandError
 from .script import Step
 
 if TYPE_CHECKING:

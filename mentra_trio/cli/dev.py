@@ -29,12 +29,12 @@ from mentra_trio.simulator import Cloud, HttpWebhooks, InstalledApp, serve
 from mentra_trio.simulator.hardware import SIMULATED_GLASSES
 
 from .acts import FAILURE, SIGNALLED, Conversation, ScriptAct
-from .commands import USAGES
 from .console import PlainConsole, can_draw, prepare
 from .editor import Editor, LineSplitter
 from .live import LiveConsole, captured, typing_mode
 from .loading import AppError, AppName, load_app
 from .logs import logging_to
+from .parsing import USAGES
 from .player import Player
 from .script import ScriptError, read_script
 from .tracebacks import name_error

@@ -51,8 +51,8 @@ from .commands import (
     Wait,
     Wear,
     Zone,
-    explain,
 )
+from .parsing import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

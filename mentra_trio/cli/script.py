@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from .commands import Command, CommandError, parse
+from .commands import Command
+from .parsing import parse
+from .readers import CommandError
 
 
 class ScriptError(ValueError):

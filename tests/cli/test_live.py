@@ -13,11 +13,11 @@ import attrs
 import pytest
 from trio.testing import MockClock
 
-from mentra_trio.cli.commands import parse
 from mentra_trio.cli.editor import Editor
 from mentra_trio.cli.live import LiveConsole, captured, typing_mode
 from mentra_trio.simulator.cells import cells, is_weightless
 from tests.cli.stage import PACKAGE, Echo, Stage, open_stage
+from mentra_trio.cli.parsing import parse
 
 _SEQUENCE = re.compile(
     r"\x1b\[2J\x1b\[H|\x1b(?P<mark>[78]|\[\?7[lh])|\x1b\[(?P<count>[0-9]*)(?P<code>[A-Z])|(?P<letter>.)", re.DOTALL

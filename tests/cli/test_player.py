@@ -45,9 +45,9 @@ from mentra_trio.cli.commands import (
     Wait,
     Wear,
     Zone,
-    parse,
 )
 from mentra_trio.cli.commands import Quit as QuitCommand
+from mentra_trio.cli.parsing import parse
 from mentra_trio.cli.player import CommandFailedError, Player
 from mentra_trio.models import CalendarEvent, Dismissal, LocationFix, Notification
 from mentra_trio.models.device import HeadPosition, PressType

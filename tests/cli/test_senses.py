@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from mentra_trio import MentraSession, MiniAppServer
-from mentra_trio.cli.commands import (
-    Action,
-    Command,
-    CommandError,
-    EndVideo,
-    Glance,
-    Light,
-    Murmur,
-    Quit,
-    Touch,
-    Video,
-    parse,
-)
+from mentra_trio import MentraSession, MiniAppServer, RestartPolicy
+from mentra_trio.cli.commands import Action, Command, EndVideo, Glance, Light, Murmur, Quit, Touch, Video
+from mentra_trio.cli.parsing import parse
 from mentra_trio.cli.player import CommandFailedError, Player
+from mentra_trio.cli.readers import CommandError
 from mentra_trio.models import Gesture
 
 from .stage import open_stage

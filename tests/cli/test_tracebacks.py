@@ -9,8 +9,8 @@ from io import StringIO
 import pytest
 
 from mentra_trio import MiniAppServer
-from mentra_trio.cli.commands import parse
 from mentra_trio.cli.logs import logging_to
+from mentra_trio.cli.parsing import parse
 from mentra_trio.cli.tracebacks import format_error, name_error
 from mentra_trio.errors import ConfigError
 
@@ -31,7 +31,7 @@ def test_an_error_of_the_sdk_by_accident_keeps_its_frames() -> None:
     with pytest.raises(TypeError) as caught:
         parse(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the mistake of this test
 
-    assert files(format_error(caught.value)) == ["test_tracebacks.py", "commands.py", "words.py"]
+    assert files(format_error(caught.value)) == ["test_tracebacks.py", "parsing.py", "words.py"]
 
 
 def test_an_error_without_a_frame_of_the_developer_is_shown_whole() -> None:

@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mentra_trio.cli.commands import (
-    USAGES,
     Battery,
     Command,
-    CommandError,
     Declare,
     Dismiss,
     Drop,
@@ -33,9 +31,9 @@ from mentra_trio.cli.commands import (
     Wait,
     Wear,
     Zone,
-    explain,
-    parse,
 )
+from mentra_trio.cli.parsing import USAGES, explain, parse
+from mentra_trio.cli.readers import CommandError
 from mentra_trio.models.device import HeadPosition, PressType
 
 
