@@ -228,6 +228,10 @@ class Desk:
         for running in self._runs:
             running.runtime.finish(StopReason(StopKind.SERVER_STOPPED))
 
+    def run_ids(self) -> list[str]:
+        """List the runs whose tasks have not ended."""
+        return sorted(running.runtime.run_id for running in self._runs)
+
     async def wait_idle(self) -> None:
         """Wait until no session task is left. Callers set the limit."""
         await trio.lowlevel.checkpoint()

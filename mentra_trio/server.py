@@ -9,6 +9,8 @@ import logging
 import math
 import signal
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING
@@ -26,7 +28,7 @@ from .config import RestartPolicy, SessionConfig, app_config
 from .errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Generator
     from types import FrameType
 
     from ._desk import Desk
@@ -38,6 +40,14 @@ if TYPE_CHECKING:
     from .session import CrashWatcher, MentraSession, SessionHandler, SettingsHandler, StopHandler
 
 log = logging.getLogger("mentra_trio.server")
+
+HangWatcher = Callable[[Sequence[str]], None]
+"""Is told the `run_id`s of sessions whose handlers do not end. It must not raise."""
+HANG = (
+    "this handler does not end although it was cancelled: it waits in a shield, or for a thread; set a limit with "
+    "'with trio.move_on_after(seconds, shield=True):'"
+)
+"""What is wrong with a handler that hangs, and what to do about it."""
 
 
 async def _no_handler(*_: object) -> None:
@@ -199,14 +209,17 @@ class MiniAppServer:
         http: HttpClient | None = None,
         offload: Offload | None = None,
         on_crash: CrashWatcher = lambda _: None,
+        on_hang: HangWatcher | None = None,
     ) -> AsyncGenerator[None, None]:
         """Run the app's sessions while the block runs; their tasks live in here.
 
         `dev`, `connector`, `http` and `offload` override what the app was made with, for tools and tests of somebody's
         app (a connector brings its own HTTP, as above). `on_crash` is told when a handler raised; it is logged anyway.
+        `on_hang` is told the `run_id`s of sessions whose handlers hang; unless given that is logged.
 
         Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
-        starts them again when the server is back (P1 2.7). It takes at most a few seconds.
+        starts them again when the server is back (P1 2.7). It takes at most a few seconds, unless a handler hangs: one
+        that waits in a shield without a limit, or for a thread, cannot be cancelled, and is waited for.
 
         Raises:
             ConfigError: the app has no session handler.
@@ -248,8 +261,10 @@ class MiniAppServer:
                     desk.stop()
                     limit = config.shutdown_grace + config.finish_timeout
                     limit += 2 * config.close_timeout + config.drain_timeout
-                    with trio.move_on_after(limit, shield=True):
+                    with trio.move_on_after(limit, shield=True) as patience:
                         await desk.wait_idle()
+                    if patience.cancelled_caught:
+                        (on_hang or self._log_hang)(desk.run_ids())
         finally:
             self._desk = None
             with trio.move_on_after(config.close_timeout, shield=True):
@@ -262,6 +277,7 @@ class MiniAppServer:
         port: int | None = None,
         dev: bool | None = None,
         on_crash: CrashWatcher = lambda _: None,
+        on_hang: HangWatcher | None = None,
         task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve until cancelled. `await nursery.start(app.serve)` gives the bound URLs.
@@ -270,13 +286,21 @@ class MiniAppServer:
 
         Args:
             host, port, dev: override what the app was made with, for tools that run somebody's app.
-            on_crash: as for `running`.
+            on_crash, on_hang: as for `running`.
             task_status: told the bound URLs.
 
         Raises:
             ConfigError: no session handler, or the address cannot be listened on.
         """
-        await self._serve(trio.sleep_forever, host=host, port=port, dev=dev, on_crash=on_crash, task_status=task_status)
+        await self._serve(
+            trio.sleep_forever,
+            host=host,
+            port=port,
+            dev=dev,
+            on_crash=on_crash,
+            on_hang=on_hang,
+            task_status=task_status,
+        )
 
     def run(self) -> None:
         """Run the app until SIGINT or SIGTERM. The second signal ends the process at once.
@@ -309,6 +333,7 @@ class MiniAppServer:
         port: int | None = None,
         dev: bool | None = None,
         on_crash: CrashWatcher = lambda _: None,
+        on_hang: HangWatcher | None = None,
         task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         async def stop() -> None:
@@ -317,7 +342,7 @@ class MiniAppServer:
                 # While requests in flight are still answered: a start that waits for its ack would hold that up.
                 self._desk.stop()
 
-        async with self.running(dev=dev, on_crash=on_crash):
+        async with self.running(dev=dev, on_crash=on_crash, on_hang=on_hang):
             await serve(
                 self.asgi,
                 host=self._config.host if host is None else host,
@@ -347,7 +372,13 @@ class MiniAppServer:
             token.run_sync_soon(stop)
 
         with _signals_to(ask):
-            await self._serve(stopping.wait, task_status=_Announcement())
+            remedy = "; another signal ends the process at once"
+            await self._serve(
+                stopping.wait, on_hang=partial(self._log_hang, remedy=remedy), task_status=_Announcement()
+            )
+
+    def _log_hang(self, run_ids: Sequence[str], remedy: str = "") -> None:
+        log.error("[%s] %s cannot stop, because %s%s", ", ".join(run_ids), self.package_name, HANG, remedy)
 
 
 class _Calls:

@@ -32,7 +32,7 @@ from mentra_trio._runtime import LinkRuntime
 from mentra_trio.config import SessionConfig
 from mentra_trio.errors import ConnectFailedError, TransportClosedError
 from mentra_trio.models.session import StopKind, StopReason
-from mentra_trio.server import MiniAppServer
+from mentra_trio.server import HangWatcher, MiniAppServer
 from mentra_trio.session import CrashWatcher, MentraSession, SessionHandler, StopHandler
 
 if TYPE_CHECKING:
@@ -561,12 +561,13 @@ async def open_app(
     on_stop: StopHandler | None = None,
     config: SessionConfig | None = None,
     on_crash: CrashWatcher = lambda _: None,
+    on_hang: HangWatcher | None = None,
     http: HttpClient | None = None,
 ) -> AsyncGenerator[AppUnderTest, None]:
     """Run an app. Leaving stops it like a server that stops."""
     sessions: list[MentraSession] = []
     server = make_server(cloud, handler, on_stop=on_stop, config=config, sessions=sessions, http=http)
-    async with open_services() as calls, server.running(on_crash=on_crash):
+    async with open_services() as calls, server.running(on_crash=on_crash, on_hang=on_hang):
         yield AppUnderTest(server, cloud, sessions, calls)
 
 

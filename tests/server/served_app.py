@@ -6,9 +6,17 @@ import sys
 
 import trio
 
-from mentra_trio import MentraSession, MiniAppServer
+from mentra_trio import MentraSession, MiniAppServer, SessionConfig
 
-app = MiniAppServer("com.example.app", "key", host="127.0.0.1", port=int(os.environ.get("PORT", "0")), dev=True)
+hasty = SessionConfig(shutdown_grace=0.1, finish_timeout=0.1, close_timeout=0.1, drain_timeout=0.1)
+app = MiniAppServer(
+    "com.example.app",
+    "key",
+    host="127.0.0.1",
+    port=int(os.environ.get("PORT", "0")),
+    dev=True,
+    session_config=hasty if "shielded" in sys.argv else None,
+)
 
 
 async def idle(session: MentraSession) -> None:

@@ -169,6 +169,8 @@ async def test_a_second_signal_ends_an_app_whose_handler_hangs_in_a_shield() -> 
         program.process.send_signal(signal.SIGINT)
         await program.said("stopping")
         await program.said("does not end although it was cancelled")
+        await program.said("com.example.app cannot stop")
+        await program.said("another signal ends the process at once")
         program.process.send_signal(signal.SIGINT)
 
         assert await program.process.wait() == -signal.SIGINT

@@ -1,5 +1,8 @@
 """A server that stops: its sockets are closed, nothing is let go of, and nobody waits long (P1 2.7, design 6)."""
 
+import logging
+from collections.abc import Sequence
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -139,6 +142,51 @@ async def test_a_handler_that_hangs_is_left_behind_after_its_link(autojump_clock
         assert await socket.wait_closed() == CLOSED_BY_APP
         assert socket.closed_at == 1.5
         assert trio.current_time() == 100
+
+
+async def test_an_app_that_cannot_stop_says_which_handler_hangs(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that only took their time are not named."""
+
+    async def handler(session: MentraSession) -> None:
+        if session.user_id == "slow@example.com":
+            with trio.move_on_after(5, shield=True):
+                await trio.sleep_forever()
+        else:
+            with trio.move_on_after(100, shield=True):
+                await trio.sleep_forever()
+
+    async with open_cloud() as cloud:
+        async with open_app(cloud, handler) as app:
+            await app.start("slow@example.com")
+            await app.start("hung@example.com")
+
+        slow, hung = app.sessions
+        (error,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+        assert error.startswith(f"[{hung.run_id}] {PACKAGE} cannot stop, because this handler does not end")
+        assert "trio.move_on_after" in error
+        assert slow.run_id not in error
+
+
+async def test_whoever_runs_an_app_may_deal_with_handlers_that_hang(autojump_clock: MockClock) -> None:
+    release = trio.Event()
+    told = list[tuple[float, list[str]]]()
+
+    async def handler(session: MentraSession) -> None:
+        with trio.CancelScope(shield=True):
+            await release.wait()
+
+    def deal(run_ids: Sequence[str]) -> None:
+        told.append((trio.current_time(), list(run_ids)))
+        release.set()
+
+    async with open_cloud() as cloud:
+        async with open_app(cloud, handler, on_hang=deal) as app:
+            await app.start()
+
+        assert told == [(8.5, [app.sessions[0].run_id])]
+        assert trio.current_time() == 8.5
 
 
 async def fail_while_running(cloud: ScriptedCloud) -> None:
