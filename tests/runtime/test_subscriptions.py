@@ -60,6 +60,35 @@ async def test_a_burst_of_changes_is_one_message(autojump_clock: MockClock) -> N
         assert link.socket.unread() == []
 
 
+async def test_streams_that_open_one_after_another_are_one_message(autojump_clock: MockClock) -> None:
+    """As the blocks of a handler do: each gives other tasks a turn (P1 4.2)."""
+    async with connected() as link:
+        session = link.session
+        async with session.transcription.stream("en"), session.mic.stream(), session.device.buttons.stream():
+            await trio.sleep(1)
+            assert await told(link.socket) == ["transcription:en-US", "audio_chunk", "button_press", "augmentos:*"]
+            assert link.socket.unread() == []
+        await trio.sleep(1)
+        assert await told(link.socket) == ["augmentos:*"]
+        assert link.socket.unread() == []
+
+
+async def test_a_stream_that_opens_and_closes_without_end_holds_nothing_up(autojump_clock: MockClock) -> None:
+    async def flicker() -> None:
+        while True:
+            async with link.session.mic.stream():
+                pass
+
+    async with connected() as link, trio.open_nursery() as nursery:
+        nursery.start_soon(flicker)
+        for _ in range(50):
+            await trio.lowlevel.checkpoint()
+        async with link.session.device.buttons.stream():
+            while "button_press" not in await told(link.socket):
+                pass
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_change_that_is_taken_back_at_once_is_no_message_of_its_own(autojump_clock: MockClock) -> None:
     async with connected() as link, link.session.mic.stream():
         await told(link.socket)
