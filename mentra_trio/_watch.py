@@ -76,7 +76,7 @@ class _Watch:
         """Watch until `end`."""
         while not self._has_ended.wait(self._limit / 2):
             self._turned = threading.Event()
-            if self._has_ended.is_set():  # `end` may have set the event before this one
+            if self._has_ended.is_set():  # pragma: no cover - a race: `end` has set the event before this one
                 return
             self._token.run_sync_soon(self._turned.set)
             if not self._turned.wait(self._limit):
@@ -104,8 +104,7 @@ class _Watch:
 def _caller_of_task() -> CodeType | None:
     """Find the function of Trio that runs the present task, which has no public name."""
     frame = inspect.currentframe()
-    if frame is not None:
-        frame = frame.f_back
+    frame = None if frame is None else frame.f_back
     while frame is not None and frame.f_code.co_flags & inspect.CO_COROUTINE:
         frame = frame.f_back
     return None if frame is None else frame.f_code

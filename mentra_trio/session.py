@@ -352,7 +352,7 @@ async def _run_author(  # noqa: ASYNC910 - a nursery checkpoints
     except* BaseException as group:  # noqa: BLE001 - handed over, and no other session may notice
         # When the session is over, this is how the author's code learns of it.
         error = group if runtime.is_live else group.split(SessionClosedError)[1]
-        if error is not None:
+        if error is not None:  # pragma: no branch - coverage cannot follow the end of an `except*`
             # A lone exception was wrapped only by the nursery: show the author's own traceback.
             crashed(error.exceptions[0] if len(error.exceptions) == 1 else error)
 

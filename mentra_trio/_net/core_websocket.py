@@ -123,7 +123,7 @@ class _Socket:
         except trio.Cancelled:
             self.finish()
             await trio.aclose_forcefully(self._stream)
-            raise
+            raise  # pragma: no cover - closing notices the cancellation too, and raises first
 
     async def ping(self) -> None:
         if self._end is not None:

@@ -86,7 +86,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         with ExitStack() as stack:
             listener = stack.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
-            if os.name == "posix":  # elsewhere the option would let two servers share a port
+            if os.name == "posix":  # pragma: no branch - elsewhere the option would let two servers share a port
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if host == "::" and socket.has_dualstack_ipv6():
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

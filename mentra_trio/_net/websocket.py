@@ -93,7 +93,7 @@ class _Wire(trio.abc.Stream):
             self._end()
             raise
 
-    async def wait_send_all_might_not_block(self) -> None:
+    async def wait_send_all_might_not_block(self) -> None:  # pragma: no cover - what Trio asks of streams, and no more
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:  # noqa: ASYNC910 - the stream checkpoints also when it raises
@@ -187,7 +187,7 @@ class _Socket:
         except trio.Cancelled:
             self.finish()
             await trio.aclose_forcefully(self._wire)
-            raise
+            raise  # pragma: no cover - closing notices the cancellation too, and raises first
 
     async def ping(self) -> None:
         if self._end is not None:

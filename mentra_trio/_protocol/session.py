@@ -26,6 +26,7 @@ from __future__ import annotations
 import enum
 import math
 from http import HTTPStatus
+from typing import assert_never
 
 import attrs
 
@@ -181,6 +182,8 @@ class SessionProtocol:
                 return self._rejected(message, now)
             case ConnectionRefused():
                 return self._refused(message, now)
+            case _:
+                assert_never(message)
 
     def lost(self, code: int, reason: str, now: float) -> list[Effect]:
         """Tell that the socket is gone, with the close code and reason; 1006 without a close frame."""

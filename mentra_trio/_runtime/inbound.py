@@ -201,12 +201,7 @@ class Inbound:
             return message_type in ANSWERS
         key = news_key(message_type)
         if self.hub.has(key):
-            try:
-                payload = reader(fields, received_at)
-            except DecodeError as error:
-                self.accounts.undecodable(error)
-            else:
-                self.hub.publish(key, payload.value)
+            self.hub.publish(key, reader(fields, received_at).value)
         return True
 
     def _publish(self, event: StreamEvent, received_at: datetime, *, is_claimed: bool) -> None:

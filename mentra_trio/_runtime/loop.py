@@ -284,8 +284,8 @@ class ConnectionLoop:
                     pause = seconds
                 case End(reason, error):
                     self._end(reason, error)
-                case _:
-                    raise AssertionError(effect)  # the protocol decides nothing else without a socket
+                case _:  # pragma: no cover - the protocol decides nothing else without a socket
+                    raise AssertionError(effect)
         return pause
 
     def _ready(self, ready: Ready, connection: Connection) -> None:

@@ -195,7 +195,7 @@ def _leaves(error: BaseException, path: _Path) -> list[tuple[_Path, BaseExceptio
         for note in getattr(child, "__notes__", ()):
             if isinstance(note, AttributeValidationNote) and isinstance(error, ClassValidationError):
                 step = (wire_name(error.cl, note.name),)
-            elif isinstance(note, IterableValidationNote) and isinstance(note.index, int):
+            elif isinstance(note, IterableValidationNote) and isinstance(note.index, int):  # pragma: no branch - lists
                 step = (note.index,)
         found.extend(_leaves(child, path + step))
     return found

@@ -13,7 +13,7 @@ from .payload import Payload
 from .video import ANY_STATUS, video_status
 
 NewsReader = Callable[[JsonObject, datetime], Payload]
-"""Reads a message's fields, with the time of its reception. Raises `DecodeError`."""
+"""Reads a message's fields, with the time of its reception, and leaves out what it cannot read."""
 
 
 def _read_video(fields: JsonObject, _: datetime) -> Payload:

@@ -840,3 +840,16 @@ def test_lanes_keep_pace_and_the_queue_keeps_order_whatever_happens(steps: list[
             assert all(later >= earlier + outbox.pace for earlier, later in itertools.pairwise(times))
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+async def test_an_item_that_was_given_up_may_turn_out_to_be_written(outbox: Outbox[str]) -> None:
+    """The writer of a lost connection ends its last write after the next one has begun."""
+    outbox.open_gate()
+    outbox.post("display", "a")
+    outgoing = await outbox.next()
+    outbox.close_gate()
+    outbox.forget_suspects(since=-math.inf)
+    outbox.mark_written(outgoing)
+
+    outbox.restore_lanes(since=-math.inf)
+    assert not outbox.statistics().lanes

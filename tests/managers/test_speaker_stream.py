@@ -630,6 +630,15 @@ async def test_pcm_becomes_mp3_and_its_end_is_not_clipped(autojump_clock: MockCl
     assert frames[:2] == b"\xff\xf3"
 
 
+async def test_no_pcm_is_no_frame(autojump_clock: MockClock) -> None:
+    async with opened(format=AudioFormat.PCM16) as stream:
+        with assert_checkpoints():
+            await stream.sound.write(b"")
+        await wait_all_tasks_blocked()
+
+        assert stream.socket.unread() == []
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("cut", [1, 3, 7, 1001])
 async def test_pcm_may_be_cut_anywhere(autojump_clock: MockClock, channels: int, cut: int) -> None:

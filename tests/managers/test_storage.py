@@ -175,10 +175,12 @@ class TestValues:
         async with open_world() as world:
             storage = world.session.storage
             values: dict[str, object] = {"n": 42, "l": ["a"], "s": Score("Ana", 3), "e": Size.SMALL, "i": Level.LOW}
+            values["x"] = 42.0
             await storage.set_many(values)
 
             assert await storage.get("n", as_type=int) == 42
             assert await storage.get("n", as_type=float) == 42.0
+            assert await storage.get("x", as_type=int) == 42
             assert await storage.get("n") == "42"
             assert await storage.get("l", as_type=list[str]) == ["a"]
             assert await storage.get("s", as_type=Score) == Score("Ana", 3)
@@ -516,6 +518,7 @@ class TestDeleting:
             await storage.delete("a")
             assert dict(world.user.stored_values(PACKAGE)) == {"b": "2"}
             await storage.delete_many(["b", "nothing"])
+            await storage.delete_many([])
 
             assert await storage.keys() == ()
             assert [call.method for call in world.calls()] == ["GET", "DELETE", "DELETE", "DELETE"]

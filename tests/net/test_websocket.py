@@ -514,6 +514,21 @@ async def test_pings_of_several_tasks_are_all_answered() -> None:
             nursery.start_soon(pair.server.ping)
 
 
+async def test_a_ping_that_is_wanted_while_another_is_on_its_way_follows_it(autojump_clock: MockClock) -> None:
+    async def script(peer: RawPeer) -> None:
+        for _ in range(2):
+            _, payload = await peer.read_frame()
+            await trio.sleep(3)
+            await peer.send(frame(10, payload))
+
+    async with open_raw(script) as transport, trio.open_nursery() as nursery:
+        nursery.start_soon(transport.ping)
+        await trio.sleep(1)
+        await transport.ping()
+
+        assert trio.current_time() == 6
+
+
 async def test_a_ping_that_was_given_up_does_not_spoil_the_next_one(autojump_clock: MockClock) -> None:
     async def script(peer: RawPeer) -> None:
         _, first = await peer.read_frame()

@@ -227,6 +227,24 @@ async def test_a_refusal_that_says_nothing_fails_every_request(autojump_clock: M
         assert len(caller.outcomes) == 2
 
 
+async def test_a_request_of_another_family_that_was_not_written_yet_is_sent(autojump_clock: MockClock) -> None:
+    async with connected() as link, trio.open_nursery() as nursery:
+        caller = Caller(link)
+        link.socket.line.block()
+        await link.session.raw.send("stuck")
+        await wait_all_tasks_blocked()
+        nursery.start_soon(caller.call, Ask(request_id="1"))
+        nursery.start_soon(caller.call, Blink())
+        await wait_all_tasks_blocked()
+        await link.socket.send("tpa_connection_error", code="PERMISSION_DENIED", message="photo")
+        await wait_all_tasks_blocked()
+        link.socket.line.unblock()
+        await wait_all_tasks_blocked()
+
+        assert [message["type"] for message in link.socket.unread()] == ["stuck", "blink"]
+        await link.socket.send("blinked")
+
+
 async def test_a_refused_request_that_was_not_written_yet_is_not_sent_either(autojump_clock: MockClock) -> None:
     """Its caller was told that it failed."""
     async with connected() as link, trio.open_nursery() as nursery:

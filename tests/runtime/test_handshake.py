@@ -442,3 +442,14 @@ async def test_a_cloud_that_makes_names_up_costs_no_memory(autojump_clock: MockC
 
         assert link.session.statistics().unclaimed_events == 600
         assert len(link.runtime._loop.inbound._names) <= 256
+
+
+async def test_no_stream_has_a_name_of_kilobytes(autojump_clock: MockClock) -> None:
+    """Such a name is not read, and not remembered. Who asked for all messages gets it all the same."""
+    async with connected() as link, link.session.raw.messages() as messages:
+        name = "transcription:" + "x" * 5_000
+        await link.socket.event(name, text="hello")
+        event = await anext(messages)
+
+        assert event.fields["streamType"] == name
+        assert link.session.statistics().unclaimed_events == 1

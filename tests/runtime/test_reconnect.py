@@ -4,6 +4,7 @@ import itertools
 import logging
 from random import Random
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -653,3 +654,13 @@ async def test_a_webhook_during_the_close_of_a_socket_takes_the_pause_after_it_a
         await (await link.cloud.accept()).open()
 
         assert trio.current_time() == at + 1
+
+
+async def test_a_session_that_is_over_goes_nowhere_else(autojump_clock: MockClock) -> None:
+    """A webhook that asked for another cloud may be dealt with while its session ends."""
+    async with connected() as link:
+        await link.session.end()
+        link.runtime.redirect(attrs.evolve(link.runtime.url, host="elsewhere.example.com"))
+        await trio.sleep(100)
+
+        assert link.session.connections == 1

@@ -86,6 +86,27 @@ async def test_a_function_that_blocks_the_thread_is_named(stalls: Stalls) -> Non
     assert "trio.to_thread.run_sync" in warning
 
 
+class Slow(trio.abc.Instrument):
+    """Something inside of Trio that takes its time, once."""
+
+    is_done = False
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        if not self.is_done:
+            self.is_done = True
+            time.sleep(4 * LIMIT)
+
+
+async def test_a_stall_outside_of_all_tasks_is_nobodys(stalls: Stalls) -> None:
+    async with watching():
+        slow = Slow()
+        trio.lowlevel.add_instrument(slow)
+        await trio.lowlevel.checkpoint()
+        trio.lowlevel.remove_instrument(slow)
+
+    assert (slow.is_done, stalls.texts) == (True, [])
+
+
 async def test_each_stall_is_told_once(stalls: Stalls) -> None:
     async with watching():
         block(stalls, and_on=3 * LIMIT)
