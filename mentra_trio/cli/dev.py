@@ -110,6 +110,12 @@ def _set_up(stack: ExitStack, options: Options, steps: Sequence[Step] | None) ->
         is_typed = steps is None and sys.stdin.isatty()
         plain = PlainConsole(sys.stdout, sys.stderr, echoes=not is_typed)
         return plain, Conversation(LineSplitter(), is_test=not is_typed) if steps is None else ScriptAct(steps)
+    return _set_up_terminal(stack, options, steps)
+
+
+def _set_up_terminal(  # pragma: no cover - needs a terminal: played by programs that tests start
+    stack: ExitStack, options: Options, steps: Sequence[Step] | None
+) -> tuple[Console, Act]:
     terminal = sys.stdout
     editor = Editor([*USAGES]) if steps is None else None
     restore = stack.enter_context(typing_mode(sys.stdin))
@@ -226,7 +232,7 @@ def _signals(scope: trio.CancelScope, console: Console) -> Generator[list[int], 
     hint.daemon = True
 
     def take(signum: int, _: FrameType | None) -> None:
-        if caught:
+        if caught:  # pragma: no cover - it ends the process, so only programs that tests start get there
             console.let_go()
             signal.signal(signum, signal.SIG_DFL)
             signal.raise_signal(signum)
@@ -238,7 +244,7 @@ def _signals(scope: trio.CancelScope, console: Console) -> Generator[list[int], 
         token.run_sync_soon(console.refresh)
 
     saved = {signum: signal.signal(signum, take) for signum in (signal.SIGINT, signal.SIGTERM)}
-    if sys.platform != "win32":
+    if sys.platform != "win32":  # pragma: no branch - another platform
         saved[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, draw)
     try:
         yield caught

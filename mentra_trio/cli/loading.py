@@ -81,7 +81,7 @@ def _import_file(text: str) -> ModuleType:
         name = f"app_{name}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise AppError(f"{text} cannot be imported")
+        raise AssertionError(path)  # there is a loader for every name that ends in .py
     sys.path.insert(0, str(path.parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

@@ -331,10 +331,8 @@ class Player:
 
     def _language(self, wanted: str | None) -> str | None:
         """What to speak; `None` while the app does not listen, or its socket is not ready: words would be lost."""
-        if self.session is None or not self.session.is_ready:
-            return None
         wearer = self._cloud.session(self._user.user_id)
-        if wearer is None:
+        if wearer is None or self.session is None or not self.session.is_ready:
             return None
         told = [stream.language for stream in wearer.speech.streams if stream.language != "auto"]
         choice = [_ENGLISH, *told, _SPANISH] if wanted is None else [wanted]

@@ -255,6 +255,27 @@ def test_an_expectation_that_is_not_met_ends_a_script_with_1(
     ]
 
 
+@pytest.mark.sockets
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_script_in_order(
+    clean_process: Path, capsys: pytest.CaptureFixture[str], signum: signal.Signals, code: int
+) -> None:
+    """And a terminal that has changed its size ends nothing."""
+    interruption = f"""
+        signal.raise_signal(signal.SIGWINCH)
+        await trio.lowlevel.checkpoint()
+        signal.raise_signal({signum})
+        await trio.sleep_forever()
+    """
+    lines = ECHO.replace('        print(f"run {runs}")\n', textwrap.indent(textwrap.dedent(interruption), " " * 8))
+    app = write(clean_process, "app.py", f"    import signal\n    import trio{lines}")
+    before = signal.getsignal(signum)
+
+    assert run(Options(app=app, script=write(clean_process, "a.script", "wait 1000\n"), plain=True)) == code
+    assert signal.getsignal(signum) is before
+    assert "Traceback" not in capsys.readouterr().err
+
+
 @attrs.define
 class Look:
     """An act that only looks where things are."""
@@ -376,21 +397,6 @@ def interrupt(process: subprocess.Popen[bytes]) -> int:
             process.wait(LIMIT / 100)
             return count
     pytest.fail("the program does not end")
-
-
-@pytest.mark.slow
-@pytest.mark.sockets
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_script_in_order(tmp_path: Path, signum: signal.Signals, code: int) -> None:
-    app = write(tmp_path, "app.py", ECHO)
-    script = write(tmp_path, "a.script", "wait 1000\n")
-    with started(tmp_path, app, "--script", script) as process:
-        wait_for(process, b"> wait 1000")
-        process.send_signal(signum)
-        _, errors = process.communicate(timeout=LIMIT)
-
-    assert process.returncode == code
-    assert b"Traceback" not in errors
 
 
 @pytest.mark.slow

@@ -4,10 +4,12 @@ import io
 import os
 import pty
 import re
+import subprocess
 import sys
 import termios
 import threading
 from collections.abc import Generator
+from pathlib import Path
 
 import attrs
 import pytest
@@ -15,9 +17,9 @@ from trio.testing import MockClock
 
 from mentra_trio.cli.editor import Editor
 from mentra_trio.cli.live import LiveConsole, captured, typing_mode
+from mentra_trio.cli.parsing import parse
 from mentra_trio.simulator.cells import cells, is_weightless
 from tests.cli.stage import PACKAGE, Echo, Stage, open_stage
-from mentra_trio.cli.parsing import parse
 
 _SEQUENCE = re.compile(
     r"\x1b\[2J\x1b\[H|\x1b(?P<mark>[78]|\[\?7[lh])|\x1b\[(?P<count>[0-9]*)(?P<code>[A-Z])|(?P<letter>.)", re.DOTALL
@@ -345,3 +347,13 @@ def test_a_terminal_is_given_back_at_once_when_asked_for() -> None:
     console.let_go()
 
     assert calls == ["restored"]
+
+
+def test_programs_that_the_app_starts_write_to_the_terminal_itself(tmp_path: Path) -> None:
+    """They are given its number: what they print cannot go above the frame."""
+    with (tmp_path / "terminal").open("w", encoding="utf-8") as terminal:
+        with captured(Sight().console, terminal):
+            subprocess.run(["echo", "hello"], stdout=sys.stdout, check=True)
+        assert not terminal.closed
+
+    assert (tmp_path / "terminal").read_text("utf-8") == "hello\n"

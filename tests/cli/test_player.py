@@ -977,3 +977,16 @@ async def test_the_console_lists_other_permissions(autojump_clock: MockClock) ->
         assert await play(stage.player, "permissions") == "CAMERA, MICROPHONE"
         await play(stage.player, "permissions none")
         assert await play(stage.player, "permissions") == "none"
+
+
+async def test_an_app_that_is_on_its_way_back_can_be_dropped_too(autojump_clock: MockClock) -> None:
+    """There is nothing to cut; connects may be refused all the same."""
+    async with open_stage(Echo().app) as stage:
+        await stage.player.play(Start())
+        stage.user.socket(PACKAGE).cut()
+        await trio.testing.wait_all_tasks_blocked()
+        begin = trio.current_time()
+        await stage.player.play(Drop(2))
+
+        assert stage.player.link == "connected"
+        assert trio.current_time() - begin >= 2

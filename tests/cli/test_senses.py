@@ -107,6 +107,7 @@ async def test_the_wearer_touches_looks_and_murmurs(autojump_clock: MockClock) -
         ("video on within 1", "expected live video to be on within 1 s; the glasses do not stream"),
         ("video end", "the glasses do not stream"),
         ("touch single_tap", "did not listen to single_tap"),
+        ("hear hello within 1", "expected to hear 'hello' within 1 s; heard nothing$"),
     ],
 )
 async def test_what_is_not_there_fails(autojump_clock: MockClock, line: str, text: str) -> None:
@@ -153,3 +154,17 @@ async def test_nobody_murmurs_to_an_app_that_does_not_listen(autojump_clock: Moc
         await play(stage.player, "start")
         with pytest.raises(CommandFailedError, match="did not listen to sound"):
             await play(stage.player, "murmur")
+
+
+async def test_what_an_app_that_crashed_did_not_say_is_told_with_its_crash(autojump_clock: MockClock) -> None:
+    mute = MiniAppServer("com.example.app", "key", restart=RestartPolicy(max_restarts=0))
+
+    @mute.on_session
+    async def fail(session: MentraSession) -> None:
+        await session.speaker.speak("well")
+        raise ValueError
+
+    async with open_stage(mute) as stage:
+        await play(stage.player, "start")
+        with pytest.raises(CommandFailedError, match=r"heard 'well', and the app crashed once and was given up"):
+            await play(stage.player, "hear goodbye")
