@@ -45,6 +45,8 @@ class Outbound:
     accounts: Accounts
     hub: Hub
     """Whose open streams make the list of subscriptions."""
+    last_start: float = -math.inf
+    """When the cloud has begun the app before, as far as is known, on the Trio clock."""
 
     outbox: Outbox[Command] = attrs.field(init=False)
     _pending: PendingCalls[Mapping[str, object]] = attrs.field(init=False)
@@ -138,11 +140,26 @@ class Outbound:
         self.outbox.mark_dirty()
         self.outbox.open_gate()
 
+    def began(self) -> None:
+        """Note that the cloud has begun the app, which covers the display for a moment, then clears it (P3 1.4).
+
+        So the newest is shown again, and what has a duration is held back: with one, what is sent under the boot screen
+        stays for ever (P3 1.5). The timer of a boot screen outlives a stop. So where two may overlap, the first ends
+        the second, whose own timer then clears what is there; for that the newest is shown once more afterwards.
+        """
+        now = trio.current_time()
+        # Each lasts for as long from its start, and this ack may come at the end of one.
+        is_wiped = now - self.last_start < 2 * self.config.boot_screen
+        self.last_start = now
+        self.outbox.repeat_lanes()
+        self.outbox.cover(now + self.config.boot_screen, is_wiped=is_wiped)
+
     # The session's end
 
     def fail_all(self) -> None:
-        """Fail all requests, those to come as well. What waits without an answer is still sent."""
+        """Fail all requests, those to come as well. What waits without an answer is still sent, and without delay."""
         self._pending.close(self.life.closed_error)
+        self.outbox.uncover()
 
     def close(self) -> None:
         """Throw away what waits, and accept nothing more but control frames."""
@@ -154,6 +171,7 @@ class Outbound:
         """Write what the outbox gives, one frame at a time, until the connection ends."""
         while True:
             outgoing = await self.outbox.next()
+            command: Command | None
             if outgoing.item is DIRTY:
                 await self._wait_settled()
                 command = self._new_list()
@@ -180,6 +198,7 @@ class Outbound:
 
     async def _wait_settled(self) -> None:
         """Wait as long as streams open one after another: of `async with a, b, c` each gives the others a turn."""
+        await trio.lowlevel.checkpoint()
         for _ in range(_LONGEST_BURST):
             before = self._changes
             await trio.lowlevel.checkpoint()
