@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mentra_trio.text import G1, PROFILES, CaptionView, Profile, byte_size, measure, wrap
+from mentra_trio.text import G1, PROFILES, CaptionView, Profile, byte_size, graphemes, measure, wrap
 
 from .speech import transcripts
 
@@ -198,3 +200,24 @@ def test_words_that_come_one_by_one_are_wrapped_as_if_they_had_come_at_once() ->
     for word in text.split():
         view.update(word, is_final=True)
     assert shown(view) == tuple(wrap(text, NARROW, max_lines=10_000, max_bytes=10**9).texts[-3:])
+
+
+STEPS = st.tuples(
+    st.one_of(st.text(max_size=40), st.text(st.sampled_from("ab \u660ee\u0301\u200d\n"), max_size=40)),
+    st.booleans(),
+    st.sampled_from([None, "1", "2"]),
+    st.sampled_from([None, "a", "b", "c"]),
+)
+
+
+@given(st.lists(STEPS, max_size=30), st.sampled_from([NARROW, *PROFILES]))
+def test_whatever_a_recogniser_tells_can_be_shown(
+    steps: list[tuple[str, bool, str | None, str | None]], profile: Profile
+) -> None:
+    view = CaptionView(profile)
+    for text, is_final, speaker, utterance in steps:
+        before = view.lines
+        assert view.update(text, is_final=is_final, speaker=speaker, utterance=utterance) is (view.lines != before)
+        assert len(view.lines) <= profile.max_lines
+        assert byte_size(view.text) <= profile.max_bytes or len(view.lines) == 1
+        assert all(measure(line, profile) <= profile.width or len(graphemes(line)) == 1 for line in view.lines)
