@@ -27,7 +27,8 @@ _EXIT_CODES = """\
 exit codes:
   0    all went well
   1    the app cannot be loaded or started; the script has mistakes or failed;
-       the app crashed during a script; a command from a pipe failed
+       the app crashed during a script, or does not end after it; a command
+       from a pipe failed
   2    the command line has mistakes
   130  a script was interrupted by Ctrl-C (143: anything, by SIGTERM)
 """

@@ -11,10 +11,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ import trio
 
 from mentra_trio._version import __version__
 from mentra_trio.errors import ConfigError
+from mentra_trio.server import HANG
 from mentra_trio.simulator import Cloud, HttpWebhooks, InstalledApp, serve
 from mentra_trio.simulator.hardware import SIMULATED_GLASSES
 
@@ -133,7 +135,8 @@ def _set_up_terminal(  # pragma: no cover - needs a terminal: played by programs
 async def perform(name: str, console: Console, act: Act) -> int:
     """Load an app, put it on the stage, and play the act. Returns the exit code.
 
-    At the end, and when cancelled, it closes down in order: the app first, then the cloud.
+    At the end, and when cancelled, it closes down in order: the app first, then the cloud. When a handler of the app
+    does not let that happen, the process is ended here.
     """
     try:
         app = load_app(name)
@@ -149,14 +152,20 @@ async def perform(name: str, console: Console, act: Act) -> int:
         if told:
             console.fail(told)
 
+    def tell_hang(run_ids: Sequence[str]) -> None:  # pragma: no cover - played by programs that tests start
+        console.fail(f"[{', '.join(run_ids)}] {app.package_name} is ended by force, because {HANG}")
+        ended = _conclude(code, caught, act, player, console)
+        _leave(FAILURE if act.is_test and not caught else ended, console)
+
     cloud = Cloud(webhooks=HttpWebhooks(), now=lambda: datetime.now(UTC))
     scope = trio.CancelScope()
     with _signals(scope, console) as caught:
         async with cloud.running(), trio.open_nursery() as outer:
             await outer.start(serve, cloud)
             async with trio.open_nursery() as inner:
+                started = partial(app.serve, host=_LOOPBACK, port=0, dev=True, on_crash=tell_crash, on_hang=tell_hang)
                 try:
-                    urls = await inner.start(partial(app.serve, host=_LOOPBACK, port=0, dev=True, on_crash=tell_crash))
+                    urls = await inner.start(started)
                 except ConfigError as error:
                     print(f"{name}: {error}", file=sys.stderr)
                 else:
@@ -166,13 +175,26 @@ async def perform(name: str, console: Console, act: Act) -> int:
                     console.finish()
                 inner.cancel_scope.cancel(reason="the act is over")
             outer.cancel_scope.cancel(reason="the act is over")
+    return _conclude(code, caught, act, player, console)
+
+
+def _conclude(code: int, caught: Sequence[int], act: Act, player: Player | None, console: Console) -> int:
+    """Give the exit code. Only at the very end, because an app may crash in its clean-up too."""
     if caught:
         return act.interrupted(caught[0])
     if act.is_test and player is not None and player.crashes:
-        # Only here, because an app may crash in its clean-up too.
         console.fail(_tell_crashes(player.crashes))
         return FAILURE
     return code
+
+
+def _leave(code: int, console: Console) -> None:  # pragma: no cover - played by programs that tests start
+    """End the process at once, although tasks of it cannot be cancelled. What was printed is shown."""
+    console.let_go()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 def _tell_crashes(crashes: Sequence[HandlerCrash]) -> str:

@@ -58,6 +58,22 @@ BLOCKING = """
         while True:
             signal.pause()
 """
+HANGING = """
+    import trio
+    from mentra_trio import MentraSession, MiniAppServer, SessionConfig
+
+    hasty = SessionConfig(shutdown_grace=0.1, finish_timeout=0.1, close_timeout=0.1, drain_timeout=0.1)
+    app = MiniAppServer(session_config=hasty)
+
+    @app.on_session
+    async def hang(session: MentraSession) -> None:
+        print("runs", flush=True)
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep_forever()
+"""
 
 
 def write(folder: Path, name: str, text: str) -> str:
@@ -426,6 +442,19 @@ def test_a_second_signal_ends_an_app_that_blocks(tmp_path: Path) -> None:
         assert process.wait(LIMIT) == -signal.SIGINT
 
 
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_one_signal_ends_an_app_whose_handler_hangs_in_a_shield(tmp_path: Path) -> None:
+    app = write(tmp_path, "app.py", HANGING)
+    with started(tmp_path, app, "--script", write(tmp_path, "a.script", "wait 1000\n")) as process:
+        wait_for(process, b"runs")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=LIMIT)
+
+    assert process.returncode == 143
+    assert b"com.example.app is ended by force, because this handler does not end" in errors
+
+
 # --- in a terminal
 
 
@@ -544,3 +573,14 @@ def test_a_script_in_a_terminal_is_drawn(tmp_path: Path) -> None:
     with terminal(tmp_path, app, "--script", script) as screen:
         assert screen.wait_ended() == 0
     assert "│ // MentraOS - Starting App" in screen.output
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_a_script_ends_although_a_handler_hangs_in_a_shield(tmp_path: Path) -> None:
+    """With 1, whatever the script said, and the terminal is given back."""
+    app = write(tmp_path, "app.py", HANGING)
+    with terminal(tmp_path, app, "--script", write(tmp_path, "a.script", "wait 0\n")) as screen:
+        assert screen.wait_ended() == 1
+    (told,) = re.findall(r"! \[\w+\] com\.example\.app is ended by force, because .*?\n", screen.output)
+    assert "set a limit" in told
