@@ -55,6 +55,16 @@ async def test_a_lost_connection_leaves_the_stream_alone(autojump_clock: MockClo
         assert stream.status.value.state is VideoState.ACTIVE
 
 
+@pytest.mark.parametrize("url", [RTMP, None])
+async def test_the_end_of_the_session_ends_the_stream_at_once(autojump_clock: MockClock, url: str | None) -> None:
+    """P3 6.5: the cloud would let it go on."""
+    async with worn() as (user, session), session.camera.open_stream(url) as stream:
+        await session.end()
+        await trio.sleep(0.1)
+        assert user.glasses.camera.stream_url is None
+        assert stream.status.value.message == "the session is over"
+
+
 async def test_a_stream_that_ends_while_the_connection_is_lost_is_found_out(autojump_clock: MockClock) -> None:
     async with worn() as (user, session), session.camera.open_stream(RTMP) as stream:
         user.socket(PACKAGE).cut()

@@ -132,7 +132,10 @@ class VideoStream:
                     is_past = news != first
                 elif self._is_ours(news):
                     self._source.set(attrs.evolve(news, stream_id=news.stream_id or self.stream_id))
-            self._ended("the session is over")
+            if not self.status.value.state.is_end:
+                # At once, since the cloud lets it go on (P3 6.5): it closes the link of an app that the wearer stops.
+                _stop(self._link, self.status.value, is_managed=self.status.value.is_managed)
+                self._ended("the session is over")
         await trio.lowlevel.checkpoint()
 
     def _is_ours(self, status: VideoStatus) -> bool:
@@ -179,11 +182,16 @@ async def open_video(link: Link, start: StartStream | StartManagedStream) -> Asy
     finally:
         events.close()
         if is_sent and not (stream is not None and stream.status.value.state.is_end):
-            # The session may be over, with its link; then the cloud goes on, and the next run finds it (P3 6.5).
-            if isinstance(start, StartManagedStream):
-                link.send_nowait(StopManagedStream())
-            else:
-                link.send_nowait(StopStream(stream_id=None if stream is None else stream.stream_id or None))
+            known = None if stream is None else stream.status.value
+            _stop(link, known, is_managed=isinstance(start, StartManagedStream))
+
+
+def _stop(link: Link, known: VideoStatus | None, *, is_managed: bool) -> None:
+    """Stop the stream. Without a link nobody can; then the cloud goes on, and the next run finds it (P3 6.5)."""
+    if is_managed:
+        link.send_nowait(StopManagedStream())
+    else:
+        link.send_nowait(StopStream(stream_id=None if known is None else known.stream_id or None))
 
 
 def _is_decided(status: VideoStatus) -> bool:
