@@ -230,8 +230,8 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             summary=f"fail unless TEXT is shown within {EXPECT_SECONDS:g} seconds",
             details=(
                 "TEXT is looked for in each line on the glasses, in each column, and in all lines joined by one space; "
-                "screens of the system itself do not count, such as the card of an app that starts. A script ends with "
-                "exit code 1 at the first command that fails."
+                "several spaces count as one. Screens of the system itself do not count, such as the card of an app "
+                "that starts. A script ends with exit code 1 at the first command that fails."
             ),
             read=readers.read_expect,
         ),

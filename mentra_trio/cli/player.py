@@ -194,14 +194,17 @@ class Player:
     @property
     def _absence(self) -> str:
         """Why the app does not run."""
-        if self._given_up is None:
-            return "the app does not run"
-        return f"the app crashed {_times(self._given_up.count)} and was given up"
+        if self._given_up is not None:
+            return f"the app crashed {_times(self._given_up.count)} and was given up"
+        if self._state is AppState.DORMANT:
+            return "the app ended its session itself"
+        return "the app does not run"
 
     @property
     def _remedy(self) -> str:
         """The same, and what helps."""
-        return f"{self._absence}; 'start' starts it{' again' if self._given_up else ''}"
+        again = " again" if self._given_up or self._state is AppState.DORMANT else ""
+        return f"{self._absence}; 'start' starts it{again}"
 
     async def wait_status(self, known: str) -> None:
         """Wait until `status` is another. Cancelling loses nothing."""

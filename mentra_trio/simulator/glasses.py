@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -60,8 +61,13 @@ class Screen:
         return self.package_name == SYSTEM_PACKAGE
 
     def shows(self, text: str) -> bool:
-        """Whether a text is in one line, in one column, or in all lines joined by one space."""
-        return any(text in part for part in (*self.lines, *self.columns, " ".join(self.lines), self.text))
+        """Whether a text is in one line, in one column, or in all lines joined by one space.
+
+        Several spaces count as one, in the text and on the glasses.
+        """
+        wanted = _single_spaced(text)
+        parts = (*self.lines, *self.columns, " ".join(self.lines), self.text)
+        return any(wanted in _single_spaced(part) for part in parts)
 
 
 @attrs.define(eq=False)
@@ -248,6 +254,10 @@ def describe(lines: Sequence[str]) -> str:
 
 def _describe_bitmap(bitmap: Bitmap) -> str:
     return f"[bitmap {bitmap.width} x {bitmap.height}, {bitmap.ink} drawn]"
+
+
+def _single_spaced(text: str) -> str:
+    return re.sub(" +", " ", text)
 
 
 def _joined(lines: Sequence[str]) -> str:

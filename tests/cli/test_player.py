@@ -145,7 +145,7 @@ async def test_an_app_that_ends_while_it_is_waited_for_is_an_error_at_once(autoj
     async with open_stage(app) as stage:
         await play(stage.player, "start")
 
-        assert await fail(stage.player, "say hello") == "the app does not run; 'start' starts it"
+        assert await fail(stage.player, "say hello") == "the app ended its session itself; 'start' starts it again"
         assert trio.current_time() < 5
         assert stage.player.link == "ended by the app"
 
@@ -584,7 +584,7 @@ async def test_an_app_that_ended_its_session_can_be_started_again(autojump_clock
     async with open_stage(app) as stage:
         await play(stage.player, "start", "wait 1")
         assert stage.player.link == "ended by the app"
-        assert await play(stage.player, "stop") == "the app does not run"
+        assert await play(stage.player, "stop") == "the app ended its session itself"
 
         await play(stage.player, "start", "wait 1")
         assert len(set(runs)) == 2
@@ -745,6 +745,19 @@ async def test_a_text_is_found_in_one_line_and_across_lines(autojump_clock: Mock
         )
         assert len(stage.glasses.lines) > 3
         await fail(stage.player, "expect " + "word " * 21)
+
+
+async def test_spaces_between_columns_need_not_be_counted(autojump_clock: MockClock) -> None:
+    app = make_app()
+
+    @app.on_session
+    async def handle(session: MentraSession) -> None:
+        await session.display.show_double_text_wall("New York\nOslo", "1\n2")
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", 'expect "New York 1"', 'expect "New   York  1 Oslo 2"', 'expect " 2"')
+        assert stage.glasses.lines[0] == f"New York{' ' * 16}1"
+        await fail(stage.player, "expect NewYork within 0")
 
 
 async def test_the_card_of_an_app_that_starts_is_nothing_that_it_shows(autojump_clock: MockClock) -> None:

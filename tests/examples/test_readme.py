@@ -13,6 +13,7 @@ from trio.testing import MockClock
 from mentra_trio.cli.acts import ScriptAct
 from mentra_trio.cli.console import PlainConsole
 from mentra_trio.cli.loading import load_app
+from mentra_trio.cli.parsing import USAGES
 from mentra_trio.cli.script import read_script
 from tests.cli.stage import open_stage
 
@@ -67,3 +68,11 @@ def test_the_readme_shows_the_example_as_it_is() -> None:
     example = (Path(__file__).parent.parent.parent / "examples" / "hello_glasses.py").read_text("utf-8")
 
     assert block_after("## A complete app") == example
+
+
+def test_the_readme_has_a_row_for_each_command() -> None:
+    """And for none that there is not."""
+    table = README[README.index("| Command | Does |") :].partition("\n\n")[0]
+    forms = [re.findall("`(.*?)`", line.split(" | ")[0]) for line in table.splitlines()[2:]]
+
+    assert {form.split()[0] for row in forms for form in row} == {*USAGES}
