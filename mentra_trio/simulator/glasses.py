@@ -10,9 +10,10 @@ import attrs
 import trio
 
 from mentra_trio._wire.json_text import text_of
+from mentra_trio.text.profiles import PROFILES
 
 from .cells import cells, wrap
-from .hardware import SIMULATED_GLASSES, capabilities
+from .hardware import SIMULATED_GLASSES
 from .lights import LightSignal
 from .messages import SYSTEM_PACKAGE, bitmap_of
 from .photos import Camera
@@ -212,9 +213,7 @@ class Glasses:
     @property
     def rows(self) -> int:
         """How many lines fit."""
-        display = (capabilities(self.model) or {}).get("display")
-        lines = cast("JsonObject", display).get("maxTextLines") if isinstance(display, dict) else None
-        return lines if isinstance(lines, int) else 5
+        return PROFILES.for_model(self.model).max_lines
 
     def _columns_of(self, layout: JsonObject) -> tuple[tuple[str, ...], ...]:
         """Two columns: the first text is the left one (P3 1.2). None where the layout has no columns."""

@@ -123,7 +123,7 @@ def frame_of(text: str, *, status: str = "connected, 100 %", width: int = 48) ->
     return [
         f"╭─ {PACKAGE} {dashes} {status} ─╮",
         f"│ {text:<{width}} │",
-        *[f"│ {'':<{width}} │"] * 6,
+        *[f"│ {'':<{width}} │"] * 4,
         f"╰{'─' * (width + 2)}╯",
     ]
 
@@ -144,7 +144,7 @@ async def test_the_glasses_stand_above_the_prompt_and_are_drawn_in_place(autojum
         await play(stage, "start", "expect Hello")
         sight.console.refresh()
         assert sight.lines == [*frame_of("Hello"), ">"]
-        assert sight.cursor == (9, 2)
+        assert sight.cursor == (7, 2)
 
         before = sight.written
         sight.console.refresh()
@@ -171,7 +171,7 @@ async def test_a_line_that_is_being_typed_survives_everything_else(autojump_cloc
             *frame_of("Hello"),
             "> say日 you",
         ]
-        assert sight.cursor == (13, 2 + len("say") + 2 + len(" y"))
+        assert sight.cursor == (11, 2 + len("say") + 2 + len(" y"))
 
 
 async def test_a_long_line_is_shown_around_the_cursor(autojump_clock: MockClock) -> None:
@@ -215,9 +215,9 @@ async def test_an_emoji_that_the_terminal_measures_in_its_own_way_breaks_nothing
         assert sum(map(cells, line)) == 52
 
         sight.type(f"say {family * 30}".encode() + b"\x1b[D" * 29 + b"x")
-        assert sight.cursor == (9, 2 + len("say ") + 6 + 1)
+        assert sight.cursor == (7, 2 + len("say ") + 6 + 1)
         assert sight.lines[-1].startswith(f"> say {family}x{family}")
-        assert len(sight.lines) == 10
+        assert len(sight.lines) == 8
 
 
 async def test_a_terminal_of_another_size_is_drawn_from_the_top(autojump_clock: MockClock) -> None:

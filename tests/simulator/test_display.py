@@ -461,6 +461,7 @@ def test_p3_1_2_layouts_become_lines(layout: Json, lines: tuple[str, ...]) -> No
 def test_p3_0_8_the_model_decides_how_many_lines_fit() -> None:
     text = "\n".join("1234567890")
     assert len(shown({"layoutType": "text_wall", "text": text})) == 5
+    assert len(shown({"layoutType": "text_wall", "text": text}, model="Simulated Glasses")) == 5
     assert len(shown({"layoutType": "text_wall", "text": text}, model="Vuzix Z100")) == 7
     assert len(shown({"layoutType": "text_wall", "text": text}, model="Acme Specs")) == 5
 
