@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -20,9 +21,10 @@ from .photos import Camera
 from .waiting import EXPECT_SECONDS, WAIT_SECONDS, ExpectationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mentra_trio._wire.codec import JsonObject
+    from mentra_trio.text._pillow import Image
     from mentra_trio.text.bitmap import Bitmap  # noqa: TC004 - nobody evaluates it
 
 _COLUMNS = 48
@@ -31,6 +33,10 @@ here, which are narrower by a quarter on real glasses."""
 _HALF = _COLUMNS // 2
 _GAP = 2
 """Spaces between two columns."""
+_TEXTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"text_wall": ("text",), "double_text_wall": ("topText", "bottomText"), "reference_card": ("title", "text")}
+)
+"""Which members of a layout are text, by its kind (P3 1.2)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +51,8 @@ class Screen:
     """Which kind of layout, such as `text_wall`."""
     lines: tuple[str, ...] = ()
     """The text, line by line, as it fits. Empty when the display is."""
-
+    texts: tuple[str, ...] = ()
+    """The text as it was sent: one, or left and right column, or title and text. Empty where the layout has none."""
     bitmap: Bitmap | None = None
     """The picture, where it is one; a line then tells its size, and how many pixels are drawn."""
     columns: tuple[str, ...] = ()
@@ -175,6 +182,21 @@ class Glasses:
         """Wait until something else is drawn."""
         await self._changed.wait()
 
+    def picture(self) -> Image.Image:
+        """Draw what is on the display now, as an image of Pillow: `.save("screen.png")` writes it.
+
+        Characters are as wide, and lines as long, as on the model that is worn (`mentra_trio.text.preview`): phones
+        break lines at pixels and not at words, so that these may end elsewhere than `lines`. The simulated glasses
+        count as Even Realities G1, and so do models without a display.
+
+        Raises:
+            ConfigError: Pillow is not installed; the extra `images` brings it.
+            BitmapError: the bitmap is one that glasses cannot show.
+        """
+        from .pictures import draw  # noqa: PLC0415 - the simulator works without Pillow
+
+        return draw(self.screen, PROFILES.for_model(self.model))
+
     def draw(self, message: JsonObject) -> None:
         """Show what the phone was told to show. What the phone cannot draw leaves the display as it is.
 
@@ -198,6 +220,7 @@ class Glasses:
                     package_name=text_of(message, "packageName"),
                     layout=text_of(members, "layoutType"),
                     lines=lines,
+                    texts=_texts_of(members),
                     bitmap=bitmap_of(members),
                     columns=tuple(_joined(column) for column in self._columns_of(members)),
                 )
@@ -249,6 +272,10 @@ def unmet(wanted: str, within: float, lines: Sequence[str]) -> str:
 def describe(lines: Sequence[str]) -> str:
     """Spell what glasses show, in one line."""
     return " / ".join(repr(line) for line in lines) if any(lines) else "nothing"
+
+
+def _texts_of(layout: JsonObject) -> tuple[str, ...]:
+    return tuple(text_of(layout, name) for name in _TEXTS.get(text_of(layout, "layoutType"), ()))
 
 
 def _describe_bitmap(bitmap: Bitmap) -> str:

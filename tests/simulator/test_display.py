@@ -458,7 +458,8 @@ def test_p3_1_2_layouts_become_lines(layout: Json, lines: tuple[str, ...]) -> No
     assert shown(layout) == lines
 
 
-def test_p3_0_8_the_model_decides_how_many_lines_fit() -> None:
+def test_p3_1_3_the_model_decides_how_many_lines_fit() -> None:
+    """By what phones do. The cloud tells apps that the simulated glasses have seven lines (P3 0.8)."""
     text = "\n".join("1234567890")
     assert len(shown({"layoutType": "text_wall", "text": text})) == 5
     assert len(shown({"layoutType": "text_wall", "text": text}, model="Simulated Glasses")) == 5
@@ -505,7 +506,8 @@ async def test_screens_can_be_waited_for_and_followed(autojump_clock: MockClock)
             again = await here.user.glasses.wait_for(lambda screen: screen.text == "first", since=since_now)
         await settle()
 
-        assert screen == again == Screen(at=3.0, package_name=ALPHA, layout="text_wall", lines=("first",))
+        shown = Screen(at=3.0, package_name=ALPHA, layout="text_wall", lines=("first",), texts=("first",))
+        assert screen == again == shown
         assert followed == ["first", "second"]
 
 
