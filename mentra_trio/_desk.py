@@ -159,6 +159,8 @@ class Desk:
     _slots: dict[_Key, _Slot] = attrs.field(init=False, factory=dict[_Key, _Slot])
     _starts: dict[_Start, None] = attrs.field(init=False, factory=dict[_Start, None])
     """Those under way, oldest first."""
+    _started: dict[_Key, float] = attrs.field(init=False, factory=dict[_Key, float])
+    """When the cloud has asked for which session, newest last; only what was lately."""
     _strangers: _SparingLog = attrs.field(init=False)
     _failures: _SparingLog = attrs.field(init=False)
     _crowds: _SparingLog = attrs.field(init=False)
@@ -328,6 +330,7 @@ class Desk:
         return start.answer if start.is_decided else await self._attend(request, start.url)
 
     async def _start(self, slot: _Slot, start: _Start, request: SessionRequest) -> WebhookAnswer:
+        last_start = self._note_start(_key(request))
         running = slot.running
         if running is not None:
             await self._hold_off(running, start.url)
@@ -343,7 +346,7 @@ class Desk:
                     await running.runtime.aclose()
                 # A stop in the moment of that end has cancelled this start, but not that wait.
                 await trio.lowlevel.checkpoint_if_cancelled()
-            running = slot.running = self._open(request, start.url)
+            running = slot.running = self._open(request, start.url, last_start)
         start.running = running
         runtime = running.runtime
         known = runtime.connections
@@ -365,7 +368,18 @@ class Desk:
             with trio.move_on_at(running.resumed_at + _LEAST_USE), contextlib.suppress(SessionClosedError):
                 await runtime.link_state.wait_for(lambda state: state is not LinkState.CONNECTED)
 
-    def _open(self, request: SessionRequest, url: CloudUrl) -> _Running:
+    def _note_start(self, key: _Key) -> float:
+        """Note that the cloud asks for a session; return when it did so before, if that was lately."""
+        now = trio.current_time()
+        before = self._started.pop(key, -math.inf)
+        self._started[key] = now
+        # As long as the boot screens of both may overlap; and no more than anybody may start.
+        horizon, most = now - 2 * self.config.boot_screen, self.config.start_capacity
+        while len(self._started) > most or self._started[next(iter(self._started))] < horizon:
+            del self._started[next(iter(self._started))]
+        return before
+
+    def _open(self, request: SessionRequest, url: CloudUrl, last_start: float) -> _Running:
         runtime = LinkRuntime(
             session_id=request.session_id,
             user_id=request.user_id,
@@ -382,6 +396,7 @@ class Desk:
             permissions=self._permissions,
             offload=self.offload,
             earlier=self._ending(request.user_id),
+            last_start=last_start,
         )
         running = _Running(MentraSession(runtime), runtime)
         self._runs.add(running)

@@ -96,6 +96,9 @@ class SessionConfig:
     """The same when the server itself is stopping, if that is shorter: nobody likes to wait for Ctrl-C."""
     display_pace: float = attrs.field(default=0.35, validator=_not_negative)
     """Least seconds between two displays: the cloud shows stale text when they come within 0.3 s (P3 1.5)."""
+    boot_screen: float = attrs.field(default=1.6, validator=_not_negative)
+    """Seconds for which the cloud may still cover the display when it has acknowledged a start; it does so for 1.5 s
+    from the start (P3 1.4). What is shown meanwhile with a duration waits, because it would stay for ever (P3 1.5)."""
     stall_limit: float = attrs.field(default=1.0, validator=_positive)
     """Seconds that code may hold the thread until a warning names it: all sessions of the app stand still meanwhile.
     `math.inf` never warns."""

@@ -229,6 +229,7 @@ MAY_BE_ZERO = {
     "stop_grace",
     "shutdown_grace",
     "display_pace",
+    "boot_screen",
 }
 
 
@@ -256,6 +257,7 @@ def test_d20_the_numbers_fit_the_cloud() -> None:
     assert config.pong_timeout == 10
     assert config.connect_timeout + config.ack_timeout <= config.start_timeout < 10, "P1 1.3: a webhook's try is 10 s"
     assert config.display_pace > 0.3, "P3 1.5"
+    assert config.boot_screen > 1.5, "P3 1.4"
     assert config.restart == RestartPolicy()
 
 

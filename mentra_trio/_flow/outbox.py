@@ -5,7 +5,7 @@ Four kinds of things wait here, and the writer prefers them in this order:
 1. control frames, which pass even while the gate is closed;
 2. the dirty flag: the state that the writer computes itself (which subscriptions are wanted) has changed;
 3. lanes, each of which holds the newest of its items only and keeps a pace, so that a receiver that cannot follow gets
-   fewer items, not late ones;
+   fewer items, not late ones; while the peer covers what they show, items with a lifetime wait there;
 4. the queue, in order.
 
 The gate is open while the peer accepts more than control frames. It decides what a sender waits for: with an open gate
@@ -139,6 +139,9 @@ class Outbox(Generic[C]):
     _control: collections.deque[C] = attrs.field(init=False, factory=collections.deque[C])
     _is_dirty: bool = attrs.field(init=False, default=False)
     _lanes: dict[str, _Lane[C]] = attrs.field(init=False, factory=dict[str, _Lane[C]])
+    _covered_until: float = attrs.field(init=False, default=-math.inf)
+    _is_wiped: bool = attrs.field(init=False, default=False)
+    """What the lanes send until then is sent once more."""
     _queue: collections.deque[_Entry[C]] = attrs.field(init=False, factory=collections.deque[_Entry[C]])
     _newest: str | None = attrs.field(init=False, default=None)
     """The lane of what was taken last, control frames and the writer's own state aside; None for the queue."""
@@ -351,6 +354,19 @@ class Outbox(Generic[C]):
             if lane.pending is None and lane.last is not None and now < lane.last.expires_at:
                 self._restore(lane)
 
+    def cover(self, until: float, *, is_wiped: bool) -> None:
+        """Note that the peer covers what the lanes show, until then on the Trio clock.
+
+        It sees to the end of no lifetime meanwhile, so items that have one wait until then, and theirs begins after it.
+        If it may wipe what it gets in that time, the newest of each lane is sent once more then.
+        """
+        self._covered_until, self._is_wiped = until, is_wiped
+        self._writer.unpark_all()
+
+    def uncover(self) -> None:
+        """Hold nothing back for `cover`, and send nothing once more."""
+        self.cover(-math.inf, is_wiped=False)
+
     def _restore(self, lane: _Lane[C]) -> None:
         if lane.last is None:
             return
@@ -458,10 +474,13 @@ class Outbox(Generic[C]):
     def _take_from_lane(self) -> Outgoing[C] | None:
         """Take from the lane that has waited longest of those that are due."""
         now = trio.current_time()
+        if self._is_wiped and now >= self._covered_until:
+            self._is_wiped = False
+            self.repeat_lanes()
         best: tuple[float, str, _Lane[C], _Post[C]] | None = None
         for name, lane in self._lanes.items():
             post = lane.pending
-            if post is None or now < lane.sent_at + self.pace:
+            if post is None or now < self._due(lane, post):
                 continue
             if post.is_restored and now >= post.expires_at:
                 lane.pending = lane.last = None
@@ -483,10 +502,14 @@ class Outbox(Generic[C]):
         """When the next waiting lane becomes due, on the Trio clock."""
         if not self._is_open:
             return math.inf
-        return min(
-            (lane.sent_at + self.pace for lane in self._lanes.values() if lane.pending is not None),
-            default=math.inf,
-        )
+        dues = [self._due(lane, lane.pending) for lane in self._lanes.values() if lane.pending is not None]
+        if self._is_wiped:
+            dues.append(self._covered_until)
+        return min(dues, default=math.inf)
+
+    def _due(self, lane: _Lane[C], post: _Post[C]) -> float:
+        due = lane.sent_at + self.pace
+        return due if post.lifetime is None else max(due, self._covered_until)
 
     def _wake_if_empty(self) -> None:
         if self._emptied and self.is_empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -66,6 +67,7 @@ class LinkRuntime:
         offload: runs what would hold up the thread (D22); threads of its own unless given.
         run_id: names this session in log records instead of the wearer (D23).
         earlier: runs for the same wearer that are over, and may still have something to do.
+        last_start: when the cloud asked for an earlier one of them, on the Trio clock; `-math.inf` if it did not.
     """
 
     state: SessionState
@@ -99,6 +101,7 @@ class LinkRuntime:
         permissions: PermissionBook | None = None,
         offload: Offload | None = None,
         earlier: Iterable[LinkRuntime] = (),
+        last_start: float = -math.inf,
     ) -> None:
         self._identity = Identity(
             session_id=session_id,
@@ -115,7 +118,12 @@ class LinkRuntime:
         self.state = self._cloud_state.view()
         self._hub = Hub(self._stream_changed, self._accounts.dropped)
         self._outbound = Outbound(
-            identity=self._identity, config=config, life=self._life, accounts=self._accounts, hub=self._hub
+            identity=self._identity,
+            config=config,
+            life=self._life,
+            accounts=self._accounts,
+            hub=self._hub,
+            last_start=last_start,
         )
         inbound = Inbound(
             package_name=package_name,

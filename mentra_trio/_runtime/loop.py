@@ -291,7 +291,6 @@ class ConnectionLoop:
     def _ready(self, ready: Ready, connection: Connection) -> None:
         ack = ready.ack
         state = self.inbound.state
-        outbox = self.outbound.outbox
         if not self.life.is_connected:  # a second ack of a socket only brings news
             self.accounts.counters.connections += 1
             self.inbound.connected()
@@ -302,9 +301,8 @@ class ConnectionLoop:
         if ack.mentraos_settings is not None:
             self.accounts.faults(ack, state.apply_system(ack.mentraos_settings))
         state.capabilities.set(ack.capabilities)
-        if ready.is_fresh and not ready.is_first:
-            # The cloud has cleared the display (P3 1.4: it shows a boot screen), so show the newest again.
-            outbox.repeat_lanes()
+        if ready.is_fresh:
+            self.outbound.began()
         down_since, self._down_since = self._down_since, None
         self.outbound.acknowledged()
         connection.acknowledged()

@@ -145,14 +145,16 @@ class Outbound:
 
         So the newest is shown again, and what has a duration is held back: with one, what is sent under the boot screen
         stays for ever (P3 1.5). The timer of a boot screen outlives a stop. So where two may overlap, the first ends
-        the second, whose own timer then clears what is there; for that the newest is shown once more afterwards.
+        the second, whose own timer then clears what is there, up to a pace late because it comes soon after another
+        clear; for that the newest is shown once more afterwards.
         """
         now = trio.current_time()
+        until = now + self.config.boot_screen
         # Each lasts for as long from its start, and this ack may come at the end of one.
         is_wiped = now - self.last_start < 2 * self.config.boot_screen
         self.last_start = now
         self.outbox.repeat_lanes()
-        self.outbox.cover(now + self.config.boot_screen, is_wiped=is_wiped)
+        self.outbox.cover(until + self.config.display_pace if is_wiped else until, is_wiped=is_wiped)
 
     # The session's end
 

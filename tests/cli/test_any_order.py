@@ -1,15 +1,19 @@
-"""Verbs in any order: nothing said after `drop` returned is lost, and the handler is not restarted."""
+"""Verbs in any order: nothing said after `drop` returned is lost, the handler is not restarted, and what was shown last
+is what the wearer sees, for as long as it should.
+"""
 
 from random import Random
 
 import attrs
 import pytest
+import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio.cli.commands import Drop, Quit, Say, Start, Stop
+from mentra_trio import MentraSession
+from mentra_trio.cli.commands import Action, Drop, Quit, Say, Start, Stop, Wait
 from mentra_trio.cli.player import CommandFailedError
 from mentra_trio.cli.script import read_script
-from tests.cli.stage import Echo, open_stage
+from tests.cli.stage import Echo, make_app, open_stage
 
 VERBS = ["say", "say", "say --partial", "drop", "drop", "stop", "start", "battery", "set", "wait", "stats", "help"]
 WORDS = ["berlin", "don't", "日本", "oslo,", "within", "5", "é", "--", "Lima!"]
@@ -83,3 +87,49 @@ async def test_verbs_in_any_order_lose_nothing_and_restart_nothing(autojump_cloc
             assert stage.player.is_running is model.is_running
             assert echo.runs == model.runs
             assert echo.heard == model.heard
+
+
+async def show_for_a_moment(session: MentraSession) -> None:
+    """A handler that shows one thing, which ends by itself."""
+    await session.display.show_text_wall("Hello", duration=3)
+
+
+def quick_restarts(random: Random) -> list[Action]:
+    """Stops and starts within the boot screen of the one before, and words between them; it runs in the end."""
+    commands: list[Action] = [Start()]
+    for number in range(random.randint(1, 5)):
+        commands += [Wait(random.choice([0, 0.1, 0.5, 0.9, 1.3])), Stop(), Wait(random.choice([0, 0.2, 0.7])), Start()]
+        commands += [Say(f"Oslo {number}", is_final=True)] * random.randint(0, 1)
+    return commands
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_however_quickly_an_app_is_started_again_its_display_stays(autojump_clock: MockClock, seed: int) -> None:
+    """The timers of the cloud's boot screens would empty it (P3 1.5)."""
+    echo, random = Echo(), Random(seed)
+    async with open_stage(echo.app) as stage:
+        for command in quick_restarts(random):
+            await stage.player.play(command)
+        await stage.player.play(Wait(random.choice([0, 0, 0, 0.2, 0.5, 0.8, 1.1])))
+        await stage.player.play(Say("Lima", is_final=True))
+        await stage.player.play(Wait(10))
+
+        assert stage.glasses.screen.text == "Heard: Lima"
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_however_quickly_an_app_is_started_again_its_duration_ends(autojump_clock: MockClock, seed: int) -> None:
+    app = make_app()
+    app.on_session(show_for_a_moment)
+    async with open_stage(app) as stage:
+        for command in quick_restarts(Random(seed)):
+            if not isinstance(command, Say):
+                await stage.player.play(command)
+        started_at = trio.current_time()
+        await stage.player.play(Wait(10))
+
+        shown = [screen for screen in stage.glasses.history if screen.at >= started_at]
+        times = [screen.at for screen in shown if screen.text == "Hello"]
+        assert times
+        assert 2.5 <= stage.glasses.screen.at - times[0] <= 3
+        assert stage.glasses.screen.text == ""

@@ -211,7 +211,7 @@ async def test_an_empty_display_is_a_state_like_any_other(autojump_clock: MockCl
         assert [text for _, text in shown(socket)] == ["(clear)"]
 
 
-@pytest.mark.parametrize(("pause", "texts"), [(3, ["brief"]), (6, [])])
+@pytest.mark.parametrize(("pause", "texts"), [(3, ["brief"]), (7, [])])
 async def test_a_display_is_not_shown_again_after_its_duration(
     autojump_clock: MockClock, pause: float, texts: list[str]
 ) -> None:
@@ -220,7 +220,7 @@ async def test_a_display_is_not_shown_again_after_its_duration(
         await trio.sleep(pause)
         link.runtime.redirect(link.runtime.url)
         socket = await link.next_socket()
-        await trio.sleep(1)
+        await trio.sleep(2)
 
         assert [text for _, text in shown(socket)] == texts
 
@@ -228,12 +228,12 @@ async def test_a_display_is_not_shown_again_after_its_duration(
 async def test_a_display_that_is_shown_again_stays_for_the_rest_of_its_duration(autojump_clock: MockClock) -> None:
     async with connected() as link:
         await show(link, "brief", duration=5)
-        await trio.sleep(3)
+        await trio.sleep(4)
         link.runtime.redirect(link.runtime.url)
         socket = await link.next_socket()
         display = await socket.expect("display_event")
 
-        assert display["durationMs"] == 2000
+        assert display["durationMs"] == 1000
 
 
 @pytest.mark.parametrize("code", [1009, 1011])
@@ -337,3 +337,134 @@ async def test_showing_after_the_end_without_a_link_fails(autojump_clock: MockCl
         await wait_all_tasks_blocked()
         with pytest.raises(SessionClosedError):
             await show(link, "too late")
+
+
+# The boot screen of the cloud (P3 1.4, 1.5)
+
+
+@pytest.mark.parametrize(("at", "sent_at"), [(0, 1.6), (1, 1.6), (1.59, 1.6), (1.7, 1.7)])
+async def test_a_duration_begins_when_the_boot_screen_is_over(
+    autojump_clock: MockClock, at: float, sent_at: float
+) -> None:
+    """The cloud never ends what it gets under the boot screen."""
+    async with connected() as link:
+        await trio.sleep(at)
+        await show(link, "brief", duration=1)
+        display = await link.socket.expect("display_event")
+
+        assert display["durationMs"] == 1000
+        assert shown(link.socket) == [(sent_at, "brief")]
+
+
+async def test_what_has_no_duration_does_not_wait_for_the_boot_screen(autojump_clock: MockClock) -> None:
+    """It replaces what does, and is sent once."""
+    async with connected() as link:
+        await show(link, "brief", duration=1)
+        await wait_all_tasks_blocked()
+        await show(link, "stays")
+        await trio.sleep(10)
+
+        assert shown(link.socket) == [(0, "stays")]
+        assert link.session.statistics().outbox.coalesced == 1
+
+
+async def test_under_the_boot_screen_the_newest_of_those_that_wait_is_sent(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        for text in ("one", "two", "three"):
+            await show(link, text, duration=1)
+            await trio.sleep(0.4)
+        await trio.sleep(10)
+
+        assert shown(link.socket) == [(1.6, "three")]
+
+
+async def test_a_short_break_of_the_connection_does_not_prolong_the_boot_screen(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await show(link, "brief", duration=1)
+        await trio.sleep(0.5)
+        await link.socket.cut()
+        socket = await link.next_socket()
+        await trio.sleep(5)
+
+        assert socket.received[0][1]["type"] == "reconnect"
+        assert shown(socket) == [(1.6, "brief")]
+
+
+async def test_while_the_link_is_down_the_end_of_the_boot_screen_sends_nothing(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await show(link, "brief", duration=1)
+        await link.socket.cut()
+        socket = await link.cloud.accept()
+        await socket.open()
+        await trio.sleep(3)
+        await socket.ack()
+        await trio.sleep(1)
+
+        assert shown(socket) == [(3, "brief")]
+
+
+async def test_a_session_that_is_over_waits_for_no_boot_screen(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        await show(link, "brief", duration=1)
+        await link.session.end()
+        await wait_all_tasks_blocked()
+        await show(link, "goodbye", duration=2)
+        await link.runtime.drain()
+        await link.runtime.aclose()
+
+        assert shown(link.socket) == [(0, "brief"), (0.35, "goodbye")]
+
+
+async def start_again(link: Connected) -> CloudSocket:
+    """Begin the app anew."""
+    link.runtime.redirect(link.runtime.url)
+    return await link.next_socket()
+
+
+@pytest.mark.parametrize(("pause", "times"), [(1, [1, 2.95]), (3.1, [3.1, 5.05]), (3.3, [3.3])])
+async def test_after_a_second_start_within_two_boot_screens_the_newest_is_shown_once_more(
+    autojump_clock: MockClock, pause: float, times: list[float]
+) -> None:
+    """The timer of the first ends the second one too soon, whose own timer then empties the display."""
+    async with connected() as link:
+        await trio.sleep(pause)
+        socket = await start_again(link)
+        await show(link, "hello")
+        await trio.sleep(10)
+
+        assert shown(socket) == [(time, "hello") for time in times]
+        assert link.session.statistics().outbox.restored == len(times) - 1
+
+
+async def test_what_is_newer_takes_the_place_of_what_was_to_be_shown_once_more(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        socket = await start_again(link)
+        await show(link, "old")
+        await trio.sleep(1.9)
+        await show(link, "new")
+        await trio.sleep(0.1)
+        await show(link, "newest")
+        await trio.sleep(10)
+
+        assert shown(socket) == [(0, "old"), (1.9, "new"), (2.25, "newest")]
+
+
+async def test_what_is_shown_once_more_keeps_the_pace(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        socket = await start_again(link)
+        await trio.sleep(1.9)
+        await show(link, "hello")
+        await trio.sleep(10)
+
+        assert shown(socket) == [(1.9, "hello"), (2.25, "hello")]
+
+
+async def test_a_session_that_is_over_shows_nothing_once_more(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        socket = await start_again(link)
+        await show(link, "hello")
+        await trio.sleep(0.5)
+        await link.session.end()
+        await trio.sleep(10)
+
+        assert shown(socket) == [(0, "hello")]

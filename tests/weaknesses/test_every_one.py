@@ -61,6 +61,8 @@ TRAPS = {
     "P3 1.2": "views, columns, durations",
     "P3 1.5 row 1": "stale overwrite",
     "P3 1.5 row 2": "steady updates",
+    "P3 1.5 row 6": "a duration that the boot screen hides",
+    "P3 1.5 row 8": "boot screens that end one another",
     "P3 1.5 row 9": "fire and forget",
     "P3 1.5 row 10": "the dashboard card",
 }
@@ -88,9 +90,7 @@ NO_TEST = {
     "P3 1.5 row 3": "the cloud's rule between apps: no app can see or mend it; `duration` is offered",
     "P3 1.5 row 4": "the cloud's rule between apps",
     "P3 1.5 row 5": "the cloud's rule between apps; `duration` is offered",
-    "P3 1.5 row 6": "the boot screen is not told to apps; a display with a duration in the first 1.6 s may stay",
     "P3 1.5 row 7": "the cloud's rule between apps",
-    "P3 1.5 row 8": "the cloud's rule between apps",
     "P3 1.5 row 11": "the package has no compatibility layer for the second SDK",
 }
 """Traps without a test, and why."""

@@ -304,6 +304,38 @@ async def test_p3_1_5_row_2_of_steady_updates_the_last_is_not_late(autojump_cloc
         assert [int(text) for _, text in shown] == sorted(int(text) for _, text in shown)
 
 
+async def test_p3_1_5_row_6_a_display_of_the_first_moment_ends(autojump_clock: MockClock) -> None:
+    """P3 1.5: the cloud shows it when the boot screen is over, and arms no timer."""
+
+    async def handler(session: MentraSession) -> None:
+        await session.display.show_text_wall("hello", duration=3)
+
+    async with open_simulated(handler) as world:
+        screen = await world.user.glasses.expect("hello")
+        await trio.sleep(2.5)
+        assert world.user.glasses.lines == ("hello",), "it is there for its time, less what the cloud took"
+        await trio.sleep(1)
+
+        assert screen.at < 2
+        assert not world.user.glasses.lines
+
+
+@pytest.mark.parametrize("pause", [0, 0.3, 0.6, 0.9, 1.2, 1.4])
+async def test_p3_1_5_row_8_what_is_shown_after_a_quick_start_stays(autojump_clock: MockClock, pause: float) -> None:
+    """P3 1.5: a stop leaves the timer of the boot screen, which clears what the next run of the app shows."""
+
+    async def handler(session: MentraSession) -> None:
+        await session.display.show_text_wall("hello")
+
+    async with open_simulated(handler) as world:
+        await trio.sleep(pause)
+        await world.user.stop(PACKAGE)
+        await world.user.start(PACKAGE)
+        await trio.sleep(10)
+
+        assert world.user.glasses.lines == ("hello",)
+
+
 async def test_p3_1_5_row_9_showing_promises_nothing(autojump_clock: MockClock) -> None:
     """P3 1.5: a display that the cloud refuses is invisible, so a call can tell nothing but "it is on its way"."""
     async with connected() as link:
