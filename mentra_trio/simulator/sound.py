@@ -198,7 +198,7 @@ class Relays:
             self._drop(relay)
 
     def _drop(self, relay: _Relay) -> None:
-        if relay.timer is not None:
+        if relay.timer is not None:  # pragma: no branch - from its start on it waits for something
             relay.timer.cancel()
         self._relays.pop(relay.stream_id, None)
         if relay.ear is not None:

@@ -62,3 +62,15 @@ async def test_a_wearer_may_not_care(autojump_clock: MockClock) -> None:
         await trio.sleep(60)
 
         assert world.sessions[0].device.wifi.value.connected is not True
+
+
+async def test_a_network_that_is_picked_without_the_phone_is_told_to_nobody(autojump_clock: MockClock) -> None:
+    async with open_simulated(idle) as world:
+        world.user.update_device(modelName="Mentra Live")
+        await wait_all_tasks_blocked()
+        await world.sessions[0].device.request_wifi_setup()
+        await wait_all_tasks_blocked()
+        world.user.disconnect()
+        await trio.sleep(10)
+
+        assert world.sessions[0].device.wifi.value.connected is not True

@@ -12,6 +12,8 @@ from mentra_trio.errors import RequestTimedOutError
 from mentra_trio.models import Photo
 from mentra_trio.simulator import AsgiWebhooks, Cloud, InstalledApp, Mode, PhotoOutcome, User
 
+from .apps import ALPHA, world
+
 URL = "https://app.example.com"
 PACKAGE = "com.example.app"
 LIVE = "Mentra Live"
@@ -215,3 +217,14 @@ async def test_p3_5_5_what_the_uploader_told_the_app_is_not_told_again(autojump_
             await trio.sleep(5)
 
             assert messages.statistics().received == 0
+
+
+async def test_without_an_http_side_that_takes_forms_no_photo_arrives(autojump_clock: MockClock) -> None:
+    async with world(model=LIVE) as here:
+        socket = await here.start()
+        await socket.send("photo_request", packageName=ALPHA, requestId="1")
+        await trio.sleep(10)
+        (answer,) = socket.messages("photo_response")
+
+        assert answer["success"] is False
+        assert "PHONE_UPLOAD_FAILED" in str(answer)

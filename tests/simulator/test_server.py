@@ -14,15 +14,16 @@ import trio
 from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.serve import serve as serve_http
 from mentra_trio._net.transport import CloudUrl
-from mentra_trio.errors import ConfigError, ConnectFailedError
+from mentra_trio.errors import ConfigError, ConnectFailedError, TransportClosedError
 from mentra_trio.simulator import AppState, Cloud, HttpWebhooks, InstalledApp, User, serve
+from mentra_trio.simulator.server import _AsgiTransport, _Face, _HttpEar
 
 from .apps import ALPHA, KEYS, USER, Socket, headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 pytestmark = pytest.mark.sockets
 
@@ -199,3 +200,86 @@ async def test_an_address_that_is_taken_is_an_error_of_the_caller() -> None:
     async with served() as here:
         with pytest.raises(ConfigError, match=str(here.port)):
             await serve(here.cloud, port=here.port)
+
+
+async def test_of_a_long_answer_only_the_status_counts() -> None:
+    async def talk(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 202 Accepted\r\n\r\n" + bytes(1_000_000))
+        await stream.aclose()
+
+    with trio.fail_after(LIMIT):
+        async with trio.open_nursery() as nursery:
+            (listener,) = await nursery.start(partial(trio.serve_tcp, talk, 0, host="127.0.0.1"))
+            port = listener.socket.getsockname()[1]
+            assert await HttpWebhooks().post(f"http://127.0.0.1:{port}/webhook", b"{}") == 202
+            nursery.cancel_scope.cancel()
+
+
+# --- what a server tells its application
+
+
+async def exchange(cloud: Cloud, kind: str, *events: Message, path: str = "/api/nothing") -> list[Message]:
+    """Tell the cloud's application these events of one request; give what it sends."""
+    told = [*events]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await trio.lowlevel.checkpoint()
+        return told.pop(0)
+
+    async def send(message: Message) -> None:
+        await trio.lowlevel.checkpoint()
+        sent.append(message)
+
+    scope: Scope = {"type": kind, "method": "GET", "raw_path": path.encode(), "query_string": b"", "headers": []}
+    await _Face(cloud).asgi(scope, receive, send)
+    return sent
+
+
+async def test_a_caller_that_leaves_in_the_middle_gets_no_answer() -> None:
+    half: Message = {"type": "http.request", "body": b"{", "more_body": True}
+
+    assert await exchange(Cloud(), "http", half, {"type": "http.disconnect"}) == []
+
+
+async def test_no_more_than_the_largest_body_is_read() -> None:
+    huge: Message = {"type": "http.request", "body": bytes(17 * 2**20), "more_body": True}
+    start, _ = await exchange(Cloud(), "http", huge)
+
+    assert start["status"] == 404
+
+
+async def test_a_server_that_starts_and_stops_is_answered() -> None:
+    sent = await exchange(Cloud(), "lifespan", {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_an_ear_waits_for_the_end_of_the_request_alone() -> None:
+    ear, told = _HttpEar(), ["http.request", "http.request", "http.disconnect"]
+
+    async def receive() -> Message:
+        await trio.lowlevel.checkpoint()
+        return {"type": told.pop(0)}
+
+    await ear.wait_gone(receive)
+
+    assert told == []
+    assert [data async for data in ear.heard] == []
+
+
+async def test_a_socket_of_the_application_stays_closed_and_needs_no_pings() -> None:
+    async def receive() -> Message:
+        await trio.lowlevel.checkpoint()
+        return {"type": "websocket.disconnect", "code": 1001}
+
+    async def send(_: Message) -> None:
+        await trio.lowlevel.checkpoint()
+
+    transport = _AsgiTransport(receive, send)
+    await transport.ping()
+    for _ in range(2):
+        with pytest.raises(TransportClosedError) as ended:
+            await transport.receive()
+        assert ended.value.code == 1001

@@ -18,6 +18,8 @@ from mentra_trio.simulator import AsgiWebhooks, Cloud, InstalledApp, Mode, User
 from mentra_trio.simulator.rest import respond
 from mentra_trio.simulator.sound import ABANDONED, MOST_KEPT, RECLAIM, UNCLAIMED, Relays
 
+from .apps import ALPHA, settle, world
+
 URL = "https://app.example.com"
 PACKAGE = "com.example.app"
 WEARER = "pat@example.com"
@@ -381,3 +383,93 @@ async def test_spoken_text_can_be_fetched(autojump_clock: MockClock, query: str,
         assert math.isclose(len(answer.body) / 96 * 576 / 24_000, 0.4, rel_tol=0.1)
     else:
         assert json.loads(answer.body)["success"] is False
+
+
+# --- the phone's player alone
+
+
+async def test_a_stream_that_is_stopped_before_it_is_fetched_is_not_fetched(autojump_clock: MockClock) -> None:
+    async with relayed() as made:
+        speaker = made.stage.user.speaker
+        speaker.hang_up()
+        speaker.play({"requestId": "1", "audioUrl": made.socket.sent[0]["streamUrl"]})
+        speaker.stop({})
+        await trio.sleep(5)
+
+        assert not made.relays.is_claimed(STREAM)
+        assert speaker.playing is None
+
+
+async def test_a_stream_that_does_not_exist_cannot_be_played(autojump_clock: MockClock) -> None:
+    async with relayed() as made:
+        speaker = made.stage.user.speaker
+        url = str(made.socket.sent[0]["streamUrl"]).replace("0", "1")
+        speaker.play({"requestId": "1", "audioUrl": url})
+        await trio.sleep(5)
+
+        assert speaker.history[0].error != ""
+
+
+async def test_some_phones_never_tell_of_the_end(autojump_clock: MockClock) -> None:
+    async with relayed() as made:
+        speaker = made.stage.user.speaker
+        speaker.lengths[DING] = math.inf
+        speaker.play({"requestId": "1", "audioUrl": DING})
+        await trio.sleep(600)
+
+        assert speaker.playing is not None
+
+
+async def test_a_sound_that_cannot_be_loaded_may_be_stopped_first(autojump_clock: MockClock) -> None:
+    async with relayed() as made:
+        speaker = made.stage.user.speaker
+        speaker.unreachable.add(DING)
+        speaker.play({"requestId": "1", "audioUrl": DING})
+        speaker.stop({})
+        await trio.sleep(5)
+
+        assert speaker.history[0].error == ""
+
+
+async def test_a_phone_plays_on_when_the_cloud_has_forgotten_it(autojump_clock: MockClock) -> None:
+    async with relayed() as made:
+        ear = Ear()
+        made.relays.claim(STREAM, ear)
+        speaker = made.stage.user.speaker
+        speaker.lengths[DING] = 300.0
+        speaker.play({"requestId": "1", "audioUrl": DING})
+        made.stage.user.disconnect()
+        await trio.sleep(61)
+        assert ear.is_over, "its streams end with the session"
+        await trio.sleep(300)
+
+        assert speaker.history[0].ended_at == pytest.approx(speaker.history[0].began_at + 300)
+
+
+async def test_what_was_kept_of_a_stream_that_ended_is_not_kept_for_ever(autojump_clock: MockClock) -> None:
+    async with relayed() as made:
+        made.feed(b"one")
+        made.relays.end(STREAM)
+        await trio.sleep(RECLAIM + 1)
+
+        assert made.relays.claim(STREAM, Ear()) is None
+
+
+async def test_p3_4_2_an_address_that_no_phone_can_reach_is_reported(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await socket.send("audio_play_request", packageName=ALPHA, requestId="1", audioUrl="ftp://example.com/a.mp3")
+        await settle()
+
+        assert [violation.rule for violation in here.cloud.violations] == ["P3 4.2"]
+
+
+async def test_p3_4_3_without_a_phone_there_is_nothing_to_stop(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        here.user.disconnect()
+        await socket.send("audio_stop_request", packageName=ALPHA)
+        await settle()
+
+        assert socket.last()["message"] == "Glasses not connected"
+        assert socket.end == (1008, "Glasses not connected")

@@ -1,10 +1,14 @@
 """Streams of sound and spoken text over real HTTP, as a phone fetches them (P3 4.5, 4.6)."""
 
+from collections.abc import MutableMapping
+
 import httpx2
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from mentra_trio.simulator import Cloud, serve
+from mentra_trio.simulator.server import _Face
 from mentra_trio.simulator.sessions import UserSession
 
 STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -85,3 +89,36 @@ async def test_a_phone_that_goes_away_is_noticed() -> None:
             await phone.aclose()
             await cloud.wait_until(lambda: not session.relays.is_claimed(STREAM))
             nursery.cancel_scope.cancel()
+
+
+async def test_a_stream_that_ends_without_a_sound_is_an_empty_answer() -> None:
+    """The headers wait for the first sound; the application is called by hand, because nobody sees them wait."""
+    cloud, sent = Cloud(), list[dict[str, object]]()
+    async with cloud.running(), trio.open_nursery() as nursery:
+        await cloud.user(WEARER).connect()
+        session = cloud.session(WEARER)
+        assert session is not None
+        path = make_relay(session).partition("mentra.glass")[2].replace("%40", "@")
+        scope: dict[str, object] = {"type": "http", "method": "GET", "raw_path": path.encode(), "query_string": b""}
+        scope["headers"] = []
+        events: list[dict[str, object]] = [{"type": "http.request"}]
+
+        async def receive() -> dict[str, object]:
+            await trio.lowlevel.checkpoint()
+            return events.pop() if events else await trio.sleep_forever()
+
+        async def send(message: MutableMapping[str, object]) -> None:
+            await trio.lowlevel.checkpoint()
+            sent.append(dict(message))
+
+        nursery.start_soon(_Face(cloud).asgi, scope, receive, send)
+        await wait_all_tasks_blocked()
+        assert sent == []
+        session.relays.end(STREAM)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+    assert [(message["type"], message.get("status"), message.get("body")) for message in sent] == [
+        ("http.response.start", 200, None),
+        ("http.response.body", None, b""),
+    ]

@@ -371,3 +371,14 @@ async def test_p2_5_3_whoever_listens_again_at_the_last_moment_keeps_the_microph
         for _ in range(20):
             assert here.user.is_microphone_on
             await trio.sleep(0.1)
+
+
+async def test_p2_5_3_what_is_heard_while_the_microphone_is_off_is_lost(autojump_clock: MockClock) -> None:
+    async with world() as here:
+        socket = await here.start()
+        await trio.sleep(2)
+        begin = trio.current_time()
+        await here.user.hear_over_time(bytes(32_000))
+
+        assert trio.current_time() == pytest.approx(begin + 1)
+        assert [message for _, message in socket.got if isinstance(message, bytes)] == []
