@@ -17,7 +17,10 @@ _LIBRARIES = ("hypercorn", "trio", "trio_websocket", "wsproto", "httpx2", "httpc
 
 
 class _Formatter(logging.Formatter):
-    """Shows the author's own part of a traceback."""
+    """Shows the author's own part of a traceback, and of the same one again only that it is the same."""
+
+    _last = ""
+    """The traceback that was shown last."""
 
     def format(self, record: logging.LogRecord) -> str:
         # Formatters share what they made of an error; the app's own handlers shall have theirs.
@@ -32,7 +35,13 @@ class _Formatter(logging.Formatter):
         ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
     ) -> str:
         error = ei[1]
-        return super().formatException(ei) if error is None else format_error(error)
+        if error is None:
+            return super().formatException(ei)
+        text = format_error(error)
+        if text == self._last:
+            return "the same error again"
+        self._last = text
+        return text
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 import traceback
 from pathlib import Path
@@ -13,17 +14,24 @@ _PACKAGE = Path(__file__).parent.parent
 """The SDK itself."""
 _LIBRARIES = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 """Where Python and what was installed lie."""
+_NO_LOOP = re.compile(r"^[ |]*RuntimeError: (no running|There is no current) event loop", re.MULTILINE)
+"""What asyncio says where Trio runs; in a group it is drawn with bars before it."""
+_NO_ASYNCIO = (
+    "hint: handlers run on Trio, where asyncio does not work: write 'await trio.sleep(...)' for 'await "
+    "asyncio.sleep(...)', a nursery for tasks, and use libraries that know Trio"
+)
 
 
 def format_error(error: BaseException) -> str:
     """Format an error without the frames of the SDK and of the import system that led to the developer's code.
 
     The frames below that code go as well when the SDK raised on purpose: its text says what to do. An error without any
-    frame of the developer's is a fault of the SDK and keeps them all.
+    frame of the developer's is a fault of the SDK and keeps them all. A hint follows where asyncio was used.
     """
     whole = traceback.TracebackException.from_exception(error)
     _trim(whole, is_on_purpose=isinstance(error, MentraError), is_unread=isinstance(error, SyntaxError))
-    return "".join(whole.format()).rstrip()
+    text = "".join(whole.format()).rstrip()
+    return f"{text}\n{_NO_ASYNCIO}" if _NO_LOOP.search(text) else text
 
 
 def name_error(error: BaseException) -> str:

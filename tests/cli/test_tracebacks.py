@@ -1,5 +1,6 @@
 """Tracebacks without what is not the developer's."""
 
+import asyncio
 import fractions
 import logging
 import threading
@@ -7,6 +8,7 @@ import traceback
 from io import StringIO
 
 import pytest
+import trio
 
 from mentra_trio import MiniAppServer
 from mentra_trio.cli.logs import logging_to
@@ -120,3 +122,39 @@ def test_a_record_with_an_error_shows_the_part_of_the_author() -> None:
 
     assert files(stream.getvalue()) == ["test_tracebacks.py"]
     assert "ERROR app: it failed" in stream.getvalue()
+
+
+def test_the_same_error_again_is_one_line() -> None:
+    """A handler that crashes is started again three times: its traceback is read once."""
+    stream = StringIO()
+    log = logging.getLogger("app")
+    with logging_to(stream, verbosity=0):
+        for number in (1, 1, 2, 1):
+            log.error("it failed", exc_info=ValueError(number))
+
+    lines = [line for line in stream.getvalue().splitlines() if not line.startswith(("Traceback", " "))]
+    assert lines == [
+        "ERROR app: it failed",
+        "ValueError: 1",
+        "ERROR app: it failed",
+        "the same error again",
+        "ERROR app: it failed",
+        "ValueError: 2",
+        "ERROR app: it failed",
+        "ValueError: 1",
+    ]
+
+
+async def test_whoever_uses_asyncio_is_told_of_trio() -> None:
+    await trio.lowlevel.checkpoint()
+    with pytest.raises(RuntimeError) as caught:
+        await asyncio.sleep(1)
+    for error in (caught.value, ExceptionGroup("in a nursery", [caught.value])):
+        *_, hint = format_error(error).splitlines()
+
+        assert hint.startswith("hint: handlers run on Trio")
+        assert "trio.sleep" in hint
+
+
+def test_other_errors_get_no_hint_of_trio() -> None:
+    assert "Trio" not in format_error(RuntimeError("there is no running event loop"))
