@@ -1,4 +1,4 @@
-"""Live video as the cloud does it for an app that is played by hand: moments that a correct app does not meet (P3 6)."""
+"""Live video as the cloud does it for an app that is played by hand: moments no correct app meets (P3 6)."""
 
 from __future__ import annotations
 
