@@ -174,8 +174,7 @@ class Start:
         """Wait for its end. Cancelling stops the waiting only."""
         await self._done.wait()
         if self.result is None:
-            msg = "a start that is done has a result"
-            raise AssertionError(msg)
+            raise AssertionError("a start that is done has a result")
         return self.result
 
 

@@ -479,8 +479,7 @@ class User:
         )
         app = self.app(package_name)
         if app is None:
-            msg = "an app that was found is there"
-            raise AssertionError(msg)
+            raise AssertionError("an app that was found is there")
         return app
 
     def socket(self, package_name: str) -> AppConnection:

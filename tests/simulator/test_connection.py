@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from mentra_trio.errors import ConnectFailedError
 from mentra_trio.simulator import AppConnection, AppState, Cloud, Mode, ViolationsError
+from mentra_trio.simulator.connection import Identity
 
 from .apps import ALPHA, BETA, KEYS, USER, headers, settle, world
 
@@ -415,3 +416,13 @@ async def test_a_thousand_violations_are_enough() -> None:
         cloud.report(ALPHA, "P1 0", str(number))
 
     assert [violation.text for violation in cloud.violations] == [str(number) for number in range(1_000)]
+
+
+async def test_a_socket_without_a_line_cannot_be_disturbed(autojump_clock: MockClock) -> None:
+    """Whoever carries bytes by other means than the engine has no faults of the line."""
+    connection = AppConnection(Cloud(), Identity())
+    connection.freeze()
+    connection.slow_down(1.0)
+    await settle()
+
+    assert connection.line is None
