@@ -143,6 +143,14 @@ class Expect:
 
 
 @attrs.frozen
+class Picture:
+    """What the glasses show is saved as a picture."""
+
+    path: str
+    """Of a PNG file."""
+
+
+@attrs.frozen
 class Hear:
     """A sound has to be heard."""
 
@@ -258,6 +266,7 @@ Action = (
     | Snap
     | Set
     | Expect
+    | Picture
     | Hear
     | Glance
     | Light

@@ -235,6 +235,16 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             ),
             read=readers.read_expect,
         ),
+        "picture": Usage(
+            form="picture FILE",
+            summary="save what the glasses show as a PNG file",
+            details=(
+                "Drawn for the display of the glasses that are worn, with characters as wide and lines as long as "
+                "there; the simulated glasses at the start count as Even Realities G1. A file of that name is written "
+                'over. Needs Pillow: pip install "mentra-trio[images]".'
+            ),
+            read=readers.read_picture,
+        ),
         "hear": Usage(
             form="hear TEXT [within SECONDS]",
             summary=f"fail unless TEXT is heard within {EXPECT_SECONDS:g} seconds",

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never, cast
 
 import attrs
 import trio
 
+from mentra_trio.errors import ConfigError
 from mentra_trio.models.session import HandlerCrash
 from mentra_trio.server import MiniAppServer
 from mentra_trio.session import MentraSession
 from mentra_trio.simulator import AppState, Cloud, ExpectationError, PhotoOutcome, Stage, User
 from mentra_trio.simulator.glasses import unmet
 from mentra_trio.simulator.sounds import murmur
+from mentra_trio.text import BitmapError
 
 from .commands import (
     Action,
@@ -37,6 +40,7 @@ from .commands import (
     Move,
     Murmur,
     Notify,
+    Picture,
     Plan,
     Press,
     Say,
@@ -272,6 +276,8 @@ class Player:
                 return await self._set(key, value)
             case Expect(text, seconds):
                 return await self._expect(text, seconds)
+            case Picture(path):
+                return await self._save_picture(path)
             case Hear(text, seconds):
                 return await self._hear(text, seconds)
             case Glance(text, seconds):
@@ -495,8 +501,8 @@ class Player:
         if path is not None:
             try:
                 camera.sees = _picture(path)
-            except OSError as error:
-                raise CommandFailedError(f"{path} cannot be read: {error.strerror}") from error
+            except (OSError, ValueError) as error:
+                raise CommandFailedError(f"{path!r} cannot be read: {_fault(error)}") from error
         camera.outcome = PhotoOutcome.UPLOADED if code is None else PhotoOutcome.REFUSED
         camera.code = code or camera.code
         return ""
@@ -564,6 +570,20 @@ class Player:
             raise CommandFailedError(message if self.is_running else f"{message}, and {self._absence}") from None
         return ""
 
+    async def _save_picture(self, path: str) -> str:
+        await self._wait_read()
+        try:
+            image = self._user.glasses.picture()
+        except (ConfigError, BitmapError) as error:
+            raise CommandFailedError(f"there is no picture: {error}") from error
+        data = BytesIO()
+        image.save(data, "PNG")
+        try:
+            _write(path, data.getvalue())
+        except (OSError, ValueError) as error:
+            raise CommandFailedError(f"{path!r} cannot be written: {_fault(error)}") from error
+        return f"saved {path}"
+
     async def _hear(self, text: str, seconds: float) -> str:
         try:
             await self._user.speaker.expect(text, within=seconds)
@@ -602,6 +622,16 @@ class Player:
 def _picture(path: str) -> bytes:
     """Read a file in place: a thread would let a virtual clock run ahead, and the file is the developer's own."""
     return Path(path).read_bytes()
+
+
+def _write(path: str, data: bytes) -> None:
+    """Write a file in place, as `_picture` reads one."""
+    Path(path).write_bytes(data)
+
+
+def _fault(error: OSError | ValueError) -> str:
+    """Say what is wrong with a file; a `ValueError` is a name that no file can have."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _not_listening(what: str, block: str) -> str:

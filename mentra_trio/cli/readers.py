@@ -36,6 +36,7 @@ from .commands import (
     Move,
     Murmur,
     Notify,
+    Picture,
     Plan,
     Press,
     Quit,
@@ -281,6 +282,15 @@ def read_expect(arguments: Arguments) -> Expect:
     if not arguments.text.strip():
         arguments.fail("there is no text to look for")
     return Expect(arguments.text, seconds)
+
+
+def read_picture(arguments: Arguments) -> Picture:
+    path = arguments.text
+    if not path:
+        arguments.fail("a picture needs the name of its file, for example 'picture screen.png'")
+    if not path.lower().endswith(".png"):
+        arguments.fail(f"pictures are PNG files, so {path!r} has to end in .png")
+    return Picture(path)
 
 
 def read_hear(arguments: Arguments) -> Hear:

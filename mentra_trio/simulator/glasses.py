@@ -22,6 +22,7 @@ from .waiting import EXPECT_SECONDS, WAIT_SECONDS, ExpectationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
 
     from mentra_trio._wire.codec import JsonObject
     from mentra_trio.text._pillow import Image
@@ -182,20 +183,21 @@ class Glasses:
         """Wait until something else is drawn."""
         await self._changed.wait()
 
-    def picture(self) -> Image.Image:
+    def picture(self, *, font: str | PathLike[str] | None = None) -> Image.Image:
         """Draw what is on the display now, as an image of Pillow: `.save("screen.png")` writes it.
 
         Characters are as wide, and lines as long, as on the model that is worn (`mentra_trio.text.preview`): phones
         break lines at pixels and not at words, so that these may end elsewhere than `lines`. The simulated glasses
-        count as Even Realities G1, and so do models without a display.
+        count as Even Realities G1, and so do models without a display. `font` is a font file to draw letters in; that
+        of Pillow, without one, has boxes for most that is not ASCII.
 
         Raises:
-            ConfigError: Pillow is not installed; the extra `images` brings it.
+            ConfigError: Pillow is not installed; the extra `images` brings it. Or there is no such font.
             BitmapError: the bitmap is one that glasses cannot show.
         """
         from .pictures import draw  # noqa: PLC0415 - the simulator works without Pillow
 
-        return draw(self.screen, PROFILES.for_model(self.model))
+        return draw(self.screen, PROFILES.for_model(self.model), font)
 
     def draw(self, message: JsonObject) -> None:
         """Show what the phone was told to show. What the phone cannot draw leaves the display as it is.

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from mentra_trio.text.preview import double_text_wall, reference_card, render, text_wall
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from mentra_trio.text._pillow import Image
     from mentra_trio.text.profiles import Profile
 
     from .glasses import Screen
 
 
-def draw(screen: Screen, profile: Profile) -> Image.Image:
+def draw(screen: Screen, profile: Profile, font: str | PathLike[str] | None) -> Image.Image:
     """Draw a screen as a display shows it. Raises `BitmapError` for a bitmap that cannot be shown."""
     if screen.bitmap is not None:
         return render(screen.bitmap, profile)
@@ -26,4 +28,4 @@ def draw(screen: Screen, profile: Profile) -> Image.Image:
             lines = reference_card(title, text, profile)
         case _:
             lines = []
-    return render(lines, profile)
+    return render(lines, profile, font=font)

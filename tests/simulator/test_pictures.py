@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from PIL import ImageFont
 
 from mentra_trio.errors import ConfigError
 from mentra_trio.simulator import Glasses
 from mentra_trio.text import G1, NEX, Bitmap, BitmapError
+from mentra_trio.text.fonts import FontError
 from mentra_trio.text.preview import double_text_wall, reference_card, render, text_wall
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.simulator.apps import Json
 
 TEXT = "The ferry to the north island leaves at seven, so bring a warm coat and something to eat on the way"
@@ -62,6 +66,18 @@ async def test_a_picture_has_the_size_of_the_model_that_is_worn() -> None:
 
     glasses.model = "Mentra Display"
     assert glasses.picture().tobytes() == render(TEXT, NEX).tobytes()
+
+
+async def test_another_font_can_be_asked_for(tmp_path: Path) -> None:
+    font = ImageFont.load_default(20)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    file = tmp_path / "font.ttf"
+    file.write_bytes(font.font_bytes)
+    glasses = await glasses_with({"layoutType": "text_wall", "text": TEXT})
+
+    assert glasses.picture(font=file).tobytes() == glasses.picture().tobytes()
+    with pytest.raises(FontError, match="no font that can be read"):
+        glasses.picture(font=tmp_path / "missing.ttf")
 
 
 async def test_a_bitmap_is_seen_pixel_by_pixel() -> None:
