@@ -182,7 +182,8 @@ class Link(Protocol):
     def post(self, lane: str, command: Command, *, lifetime: float | None = None) -> None:
         """Put the newest state into a paced lane. Never blocks; an unsent older one is replaced and counted (D9).
 
-        `lifetime` is how many seconds the state stays true, for sending it again after a lost connection.
+        `lifetime` is how many seconds the state stays true, for sending it again after a lost connection. A state that
+        has one is sent when the boot screen of the cloud is over (P3 1.4).
 
         Raises:
             SessionClosedError: the session is over.
@@ -217,7 +218,7 @@ class Link(Protocol):
         """Make a command of fields that are spelled by hand, stamped with the envelope.
 
         Raises:
-            ValueError, TypeError: JSON cannot hold the fields.
+            ValueError, TypeError: JSON cannot hold the fields, or one of them contradicts the envelope.
         """
         ...
 

@@ -50,7 +50,8 @@ class DisplayManager:
 
     The `duration` of a display begins when it is sent: one that had to wait for the link is shown for all of its time,
     and one that is shown again for what is left of it. What was due again when its time was over is counted in
-    `outbox.discarded`. What would be stale by then, show only while `session.link_state` is `CONNECTED`.
+    `outbox.discarded`. What would be stale by then, show only while `session.link_state` is `CONNECTED`. For the first
+    1.6 s after a start the cloud's boot screen covers the display; one with a duration is sent after that (P3 1.5).
 
     Cancelling: a cancelled call has shown nothing.
 

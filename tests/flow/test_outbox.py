@@ -620,6 +620,66 @@ async def test_an_item_that_is_sent_again_tells_what_is_left_of_its_lifetime(
     assert (await outbox.next()).remaining is None
 
 
+# A peer that covers what it is sent
+
+
+async def test_what_has_a_lifetime_waits_until_it_is_seen(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    async with writing(outbox) as writer:
+        outbox.cover(2, is_wiped=False)
+        outbox.post("brief", "b", lifetime=5)
+        outbox.post("text", "t")
+        await trio.sleep(10)
+        assert (writer.written, writer.times) == (["t", "b"], [0, 2])
+        assert outbox.statistics().restored == 0
+
+
+async def test_what_may_be_wiped_is_sent_once_more(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    async with writing(outbox) as writer:
+        outbox.cover(2, is_wiped=True)
+        for text in ("one", "two"):
+            outbox.post("text", text)
+            await trio.sleep(0.5)
+        await trio.sleep(10)
+        assert (writer.written, writer.times) == (["one", "two", "two"], [0, 0.5, 2])
+        assert outbox.statistics().restored == 1
+
+
+async def test_what_cannot_be_seen_for_its_lifetime_any_more_is_thrown_away(
+    outbox: Outbox[str], autojump_clock: MockClock
+) -> None:
+    async with writing(outbox) as writer:
+        outbox.post("text", "brief", lifetime=1)
+        await wait_all_tasks_blocked()
+        outbox.repeat_lanes()
+        outbox.cover(2, is_wiped=True)
+        await outbox.wait_empty()
+        assert trio.current_time() == 2
+        assert writer.written == ["brief"]
+        assert counts(outbox) == {"written_lanes": 1, "restored": 1, "discarded": 1}
+
+
+async def test_a_cover_that_is_taken_off_wakes_the_writer(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    async with writing(outbox) as writer:
+        outbox.cover(100, is_wiped=True)
+        outbox.post("brief", "b", lifetime=5)
+        await trio.sleep(1)
+        outbox.uncover()
+        await trio.sleep(200)
+        assert (writer.written, writer.times) == (["b"], [1])
+
+
+async def test_behind_a_closed_gate_the_end_of_a_cover_waits(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    async with writing(outbox) as writer:
+        outbox.cover(2, is_wiped=True)
+        outbox.post("text", "t")
+        await trio.sleep(1)
+        outbox.close_gate()
+        await trio.sleep(4)
+        outbox.open_gate()
+        await trio.sleep(4)
+        assert (writer.written, writer.times) == (["t", "t"], [0, 5])
+
+
 # The end
 
 
@@ -794,7 +854,11 @@ async def test_statistics_count_what_waits_and_what_was_written(outbox: Outbox[s
 
 @pytest.mark.slow
 @given(
-    st.lists(st.tuples(st.sampled_from(["post a", "post b", "send", "open", "close", "restore"]), st.integers(0, 12)))
+    st.lists(
+        st.tuples(
+            st.sampled_from(["post a", "post b", "send", "open", "close", "restore", "cover"]), st.integers(0, 12)
+        )
+    )
 )
 def test_lanes_keep_pace_and_the_queue_keeps_order_whatever_happens(steps: list[tuple[str, int]]) -> None:
     async def main() -> None:
@@ -826,6 +890,8 @@ def test_lanes_keep_pace_and_the_queue_keeps_order_whatever_happens(steps: list[
                             outbox.open_gate()
                         case "close":
                             outbox.close_gate()
+                        case "cover":
+                            outbox.cover(trio.current_time() + 0.5, is_wiped=True)
                         case _:
                             outbox.restore_lanes(trio.current_time() - 1)
                     await trio.sleep(pause / 10)

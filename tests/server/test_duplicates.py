@@ -628,3 +628,61 @@ async def test_nothing_is_kept_of_sessions_that_are_over(autojump_clock: MockClo
 
         assert desk is not None
         assert desk._slots == {}
+
+
+# Two starts in quick succession: the boot screen of the first empties the display of the second (P3 1.5)
+
+
+async def hello(session: MentraSession) -> None:
+    """A handler that shows one thing."""
+    await session.display.show_text_wall("hello")
+
+
+@pytest.mark.parametrize(("pause", "times"), [(0.5, 2), (3, 2), (3.3, 1)])
+async def test_a_run_that_follows_another_at_once_shows_its_display_twice(
+    autojump_clock: MockClock, pause: float, times: int
+) -> None:
+    async with open_cloud() as cloud, open_app(cloud, hello) as app:
+        await app.start()
+        await trio.sleep(pause)
+        await app.stop()
+        socket = await app.start()
+        await trio.sleep(10)
+
+        assert len(socket.times_of("display_event")) == times
+
+
+async def test_a_start_that_was_called_off_counts_too(autojump_clock: MockClock) -> None:
+    """The cloud showed its boot screen before it called the app."""
+    async with open_cloud() as cloud, open_app(cloud, hello) as app:
+        call = app.start_soon()
+        await (await cloud.accept()).open()
+        await app.stop()
+        assert (await call.answer()).status == 200
+        socket = await app.start()
+        await trio.sleep(10)
+
+        assert len(socket.times_of("display_event")) == 2
+
+
+async def test_the_start_of_another_wearer_does_not_count(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud, hello) as app:
+        await app.start("ben@example.com")
+        socket = await app.start()
+        await trio.sleep(10)
+
+        assert len(socket.times_of("display_event")) == 1
+
+
+async def test_a_crowd_of_starts_makes_older_ones_forgotten(autojump_clock: MockClock) -> None:
+    """What strangers may make an app remember is bounded."""
+    config = SessionConfig(start_capacity=2)
+    async with open_cloud() as cloud, open_app(cloud, hello, config=config) as app:
+        await app.start()
+        await app.stop()
+        for other in ("ben@example.com", "cy@example.com"):
+            await app.start(other)
+        socket = await app.start()
+        await trio.sleep(10)
+
+        assert len(socket.times_of("display_event")) == 1
