@@ -107,8 +107,8 @@ class HostPolicy:
         return f"the cloud host {host} (port {port}) is not trusted; add it to cloud_hosts if it is your cloud"
 
 
-def _parse_entry(entry: str, *, dev: bool) -> _Rule:
-    match = _ENTRY.fullmatch(entry)
+def _parse_entry(entry: object, *, dev: bool) -> _Rule:
+    match = _ENTRY.fullmatch(entry) if isinstance(entry, str) else None
     host = _canonical_host(match["host"]) if match else None
     port = int(match["port"]) if match and match["port"] else None
     if match is None or host is None or (port or 0) > 65535:

@@ -124,17 +124,16 @@ def to_frame(command: Command, envelope: Envelope) -> str | bytes:
 
 
 def raw_command(name: str, fields: Mapping[str, object], envelope: Envelope) -> RawCommand:
-    """Make a command of the author's own fields. Given envelope fields win over ours.
+    """Make a command of the author's own fields. A time of their own wins over ours.
 
-    Raises `ValueError` or `TypeError` when JSON cannot hold the fields.
+    Raises `ValueError` when a field says that the message is of another type, app or session: the cloud goes by these
+    (P1 0). `ValueError` or `TypeError` when JSON cannot hold the fields.
     """
-    stamped: JsonObject = {
-        "type": name,
-        "packageName": envelope.package_name,
-        "sessionId": envelope.session_id,
-        "timestamp": envelope.timestamp,
-    }
-    return RawCommand(type=name, body=dumps({**stamped, **fields, "type": name}))
+    identity: JsonObject = {"type": name, "packageName": envelope.package_name, "sessionId": envelope.session_id}
+    for key, value in identity.items():
+        if key in fields and fields[key] != value:
+            raise ValueError(f"the field {key!r} is not yours to choose: the cloud goes by it; leave it out")
+    return RawCommand(type=name, body=dumps({**identity, "timestamp": envelope.timestamp, **fields}))
 
 
 def unstructure(value: object) -> JsonObject:

@@ -69,17 +69,20 @@ class RawManager:
         )
 
     async def send(self, type: str, /, **fields: object) -> None:  # noqa: A002  (the wire's own word)
-        """Send a message of this type. The envelope (package, session, time) is added where you do not give it.
+        """Send a message of this type. The envelope (package, session, time) is added; the time may be your own.
 
         Waits like every command: not at all while the link is up, until it is up again otherwise. Cancelling withdraws
         what still waits.
 
         Raises:
-            ValueError, TypeError: JSON cannot hold the fields, or the type belongs to the connection itself.
+            ValueError, TypeError: JSON cannot hold the fields; the type is empty or belongs to the connection itself;
+                or `packageName` or `sessionId` is another's, by which the cloud would take it for theirs (P1 0).
             LinkDownError: too many commands are waiting.
             SessionClosedError: the session is over.
         """
-        if not type or type in _OWN_MESSAGES:
+        if not type:
+            raise ValueError("a message needs a type, such as 'custom_message'")
+        if type in _OWN_MESSAGES:
             msg = f"the message type {type!r} belongs to the connection itself; use the streams and session.end()"
             raise ValueError(msg)
         await self._link.send(self._link.raw(type, fields))

@@ -159,15 +159,39 @@ async def test_a_message_is_sent_as_it_was_given(autojump_clock: MockClock) -> N
     }
 
 
-async def test_envelope_fields_of_ones_own_win(autojump_clock: MockClock) -> None:
+async def test_a_time_of_ones_own_wins(autojump_clock: MockClock) -> None:
+    """The rest of the envelope may be spelled as well."""
+    envelope = {"type": "custom", "sessionId": SESSION, "timestamp": 5, "packageName": PACKAGE}
     async with connected() as link:
-        await link.session.raw.send("custom", sessionId="mine", timestamp=5, packageName=None)
+        await link.session.raw.send("custom", **{key: value for key, value in envelope.items() if key != "type"})
 
-        assert await link.socket.next() == {"type": "custom", "sessionId": "mine", "timestamp": 5, "packageName": None}
+        assert await link.socket.next() == envelope
 
 
 @pytest.mark.parametrize(
-    "name", ["", "tpa_connection_init", "reconnect", "subscription_update", "ownership_release", "ping", "pong"]
+    ("field", "value"),
+    [("packageName", "com.example.other"), ("packageName", None), ("sessionId", "another"), ("type", "another")],
+)
+async def test_nobody_speaks_for_another_app_or_session(
+    autojump_clock: MockClock, field: str, value: str | None
+) -> None:
+    """The cloud takes whose message it is from these fields (P1 0)."""
+    async with connected() as link:
+        with pytest.raises(ValueError, match=f"'{field}' is not yours"):
+            await link.session.raw.send("custom", **{field: value})
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread() == []
+
+
+async def test_a_message_needs_a_type(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError, match="needs a type, such as"):
+            await link.session.raw.send("")
+
+
+@pytest.mark.parametrize(
+    "name", ["tpa_connection_init", "reconnect", "subscription_update", "ownership_release", "ping", "pong"]
 )
 async def test_the_connections_own_messages_are_refused(autojump_clock: MockClock, name: str) -> None:
     """They would take the machine's decisions out of its hands."""

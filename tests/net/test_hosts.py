@@ -395,6 +395,12 @@ def test_an_entry_for_this_machine_needs_dev(entry: str) -> None:
     HostPolicy([entry], dev=True)
 
 
+@pytest.mark.parametrize("entry", [5, None, b"cloud.example.com"])
+def test_an_entry_that_is_no_text_is_refused_alike(entry: str) -> None:
+    with pytest.raises(ConfigError, match="in cloud_hosts is not a host; write 'cloud"):
+        HostPolicy([entry])
+
+
 def test_one_text_in_place_of_a_list_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="not one text"):
         HostPolicy("cloud.example.com")

@@ -579,13 +579,13 @@ def test_a_command_of_another_type_is_unknown() -> None:
 
 
 def test_a_raw_command_is_stamped_and_keeps_what_the_author_gave() -> None:
-    command = raw_command("led_party", {"colour": "rot", "sessionId": "mine", "type": "never"}, ENVELOPE)
+    command = raw_command("led_party", {"colour": "rot", "timestamp": 5}, ENVELOPE)
 
     assert json.loads(encode(command, ENVELOPE)) == {
         "type": "led_party",
         "packageName": "com.example.app",
-        "sessionId": "mine",
-        "timestamp": NOON,
+        "sessionId": ENVELOPE.session_id,
+        "timestamp": 5,
         "colour": "rot",
     }
     assert isinstance(command, RawCommand)
