@@ -336,7 +336,7 @@ class MiniAppServer:
         on_hang: HangWatcher | None = None,
         task_status: trio.TaskStatus[Sequence[str]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        async def stop() -> None:
+        async def stop() -> None:  # pragma: no cover - signals stop programs that tests start
             await shutdown()
             if self._desk is not None:
                 # While requests in flight are still answered: a start that waits for its ack would hold that up.
@@ -352,7 +352,7 @@ class MiniAppServer:
                 task_status=task_status,
             )
 
-    async def _run_until_signalled(self) -> None:
+    async def _run_until_signalled(self) -> None:  # pragma: no cover - as in the programs that tests start
         stopping = trio.Event()
         token = trio.lowlevel.current_trio_token()
         has_been_asked = False
@@ -430,7 +430,7 @@ class _Calls:
 class _Announcement:
     """Tells whoever started a program where it listens."""
 
-    def started(self, value: Sequence[str] | None = None) -> None:
+    def started(self, value: Sequence[str] | None = None) -> None:  # pragma: no cover - as `_run_until_signalled`
         """Take the bound URLs."""
         text = (
             f"Listening on {' and '.join(value or ())}; Ctrl-C stops. In the MentraOS console enter the public https "

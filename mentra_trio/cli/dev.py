@@ -112,7 +112,7 @@ def _set_up(stack: ExitStack, options: Options, steps: Sequence[Step] | None) ->
         is_typed = steps is None and sys.stdin.isatty()
         plain = PlainConsole(sys.stdout, sys.stderr, echoes=not is_typed)
         return plain, Conversation(LineSplitter(), is_test=not is_typed) if steps is None else ScriptAct(steps)
-    return _set_up_terminal(stack, options, steps)
+    return _set_up_terminal(stack, options, steps)  # pragma: no cover - as told there
 
 
 def _set_up_terminal(  # pragma: no cover - needs a terminal: played by programs that tests start

@@ -11,7 +11,7 @@ import trio
 from starlette.types import ASGIApp, Message
 from trio.testing import MockClock
 
-from mentra_trio._net.asgi import MAX_BODY_SIZE, Health, WebhookAnswer, build_app
+from mentra_trio._net.asgi import MAX_BODY_SIZE, SETTINGS_PATHS, Health, WebhookAnswer, build_app
 from mentra_trio._wire.webhooks import SessionRequest, StopRequest
 
 from .callbacks import Calls, accept
@@ -201,6 +201,11 @@ async def test_a_body_above_the_limit_is_refused_without_reading_on(length: byte
     answer = await call(make_app(), "POST", "/webhook", pieces, headers=headers)
     assert (answer.status, answer.unread) == (413, 96)
     assert cast("dict[str, str]", answer.json)["status"] == "error"
+
+
+async def test_settings_above_the_limit_are_refused_too() -> None:
+    answer = await call(make_app(), "POST", SETTINGS_PATHS[0], [b" " * 20_000] * 100)
+    assert answer.status == 413
 
 
 async def test_a_body_in_pieces_is_put_together() -> None:

@@ -430,3 +430,13 @@ async def test_sessions_of_different_wearers_start_side_by_side(autojump_clock: 
 
         assert trio.current_time() < 4
         assert [session.user_id for session in app.sessions] == ["quick@example.com"]
+
+
+async def test_a_call_that_cannot_be_read_is_answered_also_when_the_app_does_not_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with open_cloud() as cloud:
+        answer = await call_asgi(make_server(cloud), "/webhook", b"{")
+
+    assert answer.status == 400
+    assert caplog.records == []
