@@ -60,8 +60,9 @@ if CASES:  # an absent folder gives no cases, not even a skipped one
             elif way == ("app", "cloud", "text"):
                 _check_outbound(_unmasked(step["message"]))
         steps = steps_of(case)
-        if DIFFERENCES.can_play(steps):
-            assert replay(steps, WORLD, DIFFERENCES) == []
+        if obstacles := DIFFERENCES.obstacles(steps):
+            pytest.skip("; ".join(obstacles))  # read and written all the same, as far as it goes
+        assert replay(steps, WORLD, DIFFERENCES) == []
 
     @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.id}-sdk") for case in CASES])
     def test_cloud_side(case: Case, caplog: pytest.LogCaptureFixture) -> None:

@@ -198,7 +198,9 @@ class TestDifferences:
     def test_what_is_not_played_is_told_by_a_step(self) -> None:
         row = Unplayed(section="P1", reason="not simulated", step={"kind": "text", "message": {"type": "x"}})
         differences = Differences(rows=(), unplayed=(row,))
-        assert not differences.can_play([_phone(at=0.0), _told(at=1.0, conn=1)])
+        recorded = [_phone(at=0.0), _told(at=1.0, conn=1)]
+        assert not differences.can_play(recorded)
+        assert differences.obstacles(recorded) == ["not played: not simulated (P1)"]
         assert differences.can_play([_phone(at=0.0)])
 
     def test_what_is_not_played_may_be_told_by_an_earlier_step_too(self) -> None:

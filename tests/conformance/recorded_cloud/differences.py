@@ -108,7 +108,11 @@ class Differences:
 
     def can_play(self, recorded: Sequence[Step]) -> bool:
         """Tell whether the engine can be told all of a recording."""
-        return not any(row.covers(recorded) for row in self.unplayed)
+        return not self.obstacles(recorded)
+
+    def obstacles(self, recorded: Sequence[Step]) -> list[str]:
+        """Tell why the engine cannot be told all of a recording; nothing where it can."""
+        return [f"not played: {row.reason} ({row.section})" for row in self.unplayed if row.covers(recorded)]
 
     def apply(self, steps: Sequence[Step], recorded: Sequence[Step]) -> list[Step]:
         """Leave out what is ignored, recorded or ours, and the fields that are not compared."""
