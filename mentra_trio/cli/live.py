@@ -121,11 +121,13 @@ class LiveConsole:
         if player is None:
             return [""]
         glasses = player.glasses
+        shown = glasses.lines if any(glasses.lines) else (_NOTHING,)
         lines = frame.draw(
-            glasses.lines if any(glasses.lines) else (_NOTHING,),
+            shown,
             title=player.package_name,
             status=player.status,
-            columns=max(min(glasses.columns, columns - 5), 1),
+            # Narrow characters may take more cells than the display has for average ones.
+            columns=max(min(max(glasses.columns, *map(cells, shown)), columns - 5), 1),
             rows=max(min(glasses.rows, rows - 4), 1),
             border=frame.ROUND if _can_encode(self._out, frame.ROUND) else frame.PLAIN,
         )

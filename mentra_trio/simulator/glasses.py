@@ -11,7 +11,8 @@ import attrs
 import trio
 
 from mentra_trio._wire.json_text import text_of
-from mentra_trio.text.profiles import PROFILES
+from mentra_trio.text.measuring import fits
+from mentra_trio.text.profiles import PROFILES, Profile
 
 from .cells import cells, wrap
 from .hardware import SIMULATED_GLASSES
@@ -232,7 +233,7 @@ class Glasses:
 
     @property
     def columns(self) -> int:
-        """How many cells fit in a line: average characters, or half as many wide ones."""
+        """How many cells fit in a line: average characters, or half as many wide ones. Of narrow ones more may fit."""
         return _COLUMNS
 
     @property
@@ -244,19 +245,19 @@ class Glasses:
         """Two columns: the first text is the left one (P3 1.2). None where the layout has no columns."""
         if text_of(layout, "layoutType") != "double_text_wall":
             return ()
-        left = _fit(text_of(layout, "topText"), _HALF - _GAP, self.rows)
-        return left, _fit(text_of(layout, "bottomText"), _HALF, self.rows)
+        left = _fit(text_of(layout, "topText"), _HALF - _GAP)
+        return left[: self.rows], _fit(text_of(layout, "bottomText"), _HALF)[: self.rows]
 
     def _lines_of(self, layout: JsonObject) -> tuple[str, ...] | None:
-        limit = self.rows
+        profile = PROFILES.for_model(self.model)
         match text_of(layout, "layoutType"):
             case "text_wall":
-                return _fit(text_of(layout, "text"), _COLUMNS, limit)
+                return _fit(text_of(layout, "text"), _COLUMNS, profile)[: self.rows]
             case "double_text_wall":
                 return _side_by_side(*self._columns_of(layout))
             case "reference_card":
-                title = _fit(text_of(layout, "title"), _COLUMNS, 1) or ("",)
-                return (*title, *_fit(text_of(layout, "text"), _COLUMNS, limit - 1))
+                title = _fit(text_of(layout, "title"), _COLUMNS, profile)[:1] or ("",)
+                return (*title, *_fit(text_of(layout, "text"), _COLUMNS, profile))[: self.rows]
             case "clear_view":
                 return ()
             case "bitmap_view":
@@ -292,14 +293,15 @@ def _joined(lines: Sequence[str]) -> str:
     return " ".join(line.strip() for line in lines if line.strip())
 
 
-def _fit(text: str, width: int, limit: int) -> tuple[str, ...]:
-    """Break a text at its newlines, then at words, and cut what does not fit."""
+def _fit(text: str, width: int, profile: Profile | None = None) -> tuple[str, ...]:
+    """Break a text at its newlines, then at words. With a profile, a line that fits by its pixels stays whole."""
     if not text.strip():
         return ()
     lines: list[str] = []
     for line in text.split("\n"):
-        lines += wrap(line, width) or [""]
-    return tuple(lines[:limit])
+        is_fitted = profile is not None and cells(line) > width and fits(line, profile)
+        lines += [line.rstrip()] if is_fitted else wrap(line, width) or [""]
+    return tuple(lines)
 
 
 def _side_by_side(lefts: Sequence[str], rights: Sequence[str]) -> tuple[str, ...]:

@@ -220,6 +220,17 @@ async def test_an_emoji_that_the_terminal_measures_in_its_own_way_breaks_nothing
         assert len(sight.lines) == 8
 
 
+async def test_a_line_of_narrow_letters_is_seen_to_its_end(autojump_clock: MockClock) -> None:
+    line, sight = "little will fill it, till it is filled: still little ill will", Sight()
+    async with open_stage(Echo().app) as stage:
+        sight.console.attach(stage.player)
+        stage.glasses.draw({"view": "main", "layout": {"layoutType": "text_wall", "text": line}})
+        sight.console.refresh()
+
+        assert sight.lines[1] == f"│ {line} │"
+        assert {cells(line) for line in sight.lines[:-1]} == {len(line) + 4}
+
+
 async def test_a_terminal_of_another_size_is_drawn_from_the_top(autojump_clock: MockClock) -> None:
     echo, sight = Echo(), Sight()
     async with open_stage(echo.app) as stage:

@@ -5,6 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from mentra_trio.simulator import Cloud, Glasses, Quirks, Screen
+from mentra_trio.text import G1, fit
 
 from .apps import ALPHA, BETA, OTHER, Json, Socket, World, settle, world
 
@@ -456,6 +457,18 @@ def shown(layout: Json, *, model: str = "Even Realities G1", view: str = "main")
 )
 def test_p3_1_2_layouts_become_lines(layout: Json, lines: tuple[str, ...]) -> None:
     assert shown(layout) == lines
+
+
+def test_p3_1_3_a_line_that_fits_by_its_pixels_stays_whole() -> None:
+    """Else a text that the app has fitted to the display would be wrapped twice."""
+    narrow = "little will fill it, till it is filled: still little ill will"
+    fitted = fit(f"{narrow} " * 9, G1).texts
+
+    assert len(narrow) > 48
+    assert shown({"layoutType": "text_wall", "text": narrow}) == (narrow,)
+    assert shown({"layoutType": "text_wall", "text": "\n".join(fitted)}) == tuple(fitted)
+    assert shown({"layoutType": "reference_card", "title": narrow, "text": narrow}) == (narrow, narrow)
+    assert len(shown({"layoutType": "text_wall", "text": narrow}, model="Vuzix Z100")) == 2
 
 
 def test_p3_1_3_the_model_decides_how_many_lines_fit() -> None:
