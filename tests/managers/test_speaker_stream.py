@@ -329,6 +329,17 @@ async def test_end_can_be_called_twice_and_nothing_can_be_written_then(autojump_
         assert [message["type"] for message in stream.socket.unread()] == ["audio_stream_end"]
 
 
+async def test_two_tasks_may_end_it_at_once(autojump_clock: MockClock) -> None:
+    async with opened(format=AudioFormat.PCM16) as stream:
+        await stream.sound.write(pcm(4800))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.sound.end)
+            nursery.start_soon(stream.sound.end)
+        await wait_all_tasks_blocked()
+
+        assert [message["type"] for message in stream.socket.unread()].count("audio_stream_end") == 1
+
+
 async def test_an_exception_of_the_block_ends_the_stream_and_leaves_unwrapped(autojump_clock: MockClock) -> None:
     async with connected() as link, trio.open_nursery() as nursery:
         nursery.start_soon(make_relay, link.socket)

@@ -280,3 +280,16 @@ async def test_the_phone_has_to_be_connected(autojump_clock: MockClock) -> None:
             here.user.phone_message({"type": "button_press"})
         with pytest.raises(LookupError, match="no socket"):
             here.user.socket(ALPHA)
+
+
+async def test_p1_4_3_an_app_without_a_socket_is_not_told_what_it_may_not_have(autojump_clock: MockClock) -> None:
+    """The package in the message counts, not that of the socket (P1 0)."""
+    async with world(permissions=()) as here:
+        here.cloud.quirks.silent_permissions = False
+        alpha, beta = await here.start(), await here.start(BETA)
+        await beta.close()
+        await alpha.subscribe("calendar_event", package_name=BETA)
+        assert "permission_error" not in alpha.types()
+        await alpha.subscribe("calendar_event")
+
+        assert "permission_error" in alpha.types()
