@@ -169,8 +169,10 @@ class MentraSession:
         """End the session from the app's side: streams end, then the handler has `stop_grace` seconds to finish.
 
         Until the handler has finished the link stays up, so this is the moment for a goodbye on the display. Then the
-        cloud is told that the app lets go (`ownership_release`), and the connection is closed (D6). The cloud starts
-        the app again only when the wearer does. Doing it again is harmless; a cancelled call has ended nothing.
+        cloud is told that the app lets go (`ownership_release`), and the connection is closed (D6). From then on it
+        starts the app only when the wearer does, or when the phone connects anew (P1 2.7). While the link is down or
+        parked the cloud cannot be told, so it may start the app again by itself. Doing it again is harmless; a
+        cancelled call has ended nothing.
         """
         await trio.lowlevel.checkpoint()
         self._runtime.finish(StopReason(StopKind.ENDED_BY_APP))
