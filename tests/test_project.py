@@ -150,3 +150,10 @@ def test_the_protocol_books_are_there(number: int) -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(mentra_trio.__file__).parent / "py.typed").is_file()
+
+
+def test_every_line_that_is_not_measured_says_why() -> None:
+    files = (ROOT / "mentra_trio").rglob("*.py")
+    marks = [line.partition("# pragma: no ")[2] for path in files for line in path.read_text("utf-8").splitlines()]
+
+    assert [mark for mark in marks if mark and not re.match(r"(cover|branch) - \w", mark)] == []
