@@ -95,26 +95,34 @@ async def show_for_a_moment(session: MentraSession) -> None:
 
 
 def quick_restarts(random: Random) -> list[Action]:
-    """Stops and starts within the boot screen of the one before, and words between them; it runs in the end."""
+    """Starts within the boot screen of the one before, and words before some of the stops; the app runs in the end."""
     commands: list[Action] = [Start()]
     for number in range(random.randint(1, 5)):
-        commands += [Wait(random.choice([0, 0.1, 0.5, 0.9, 1.3])), Stop(), Wait(random.choice([0, 0.2, 0.7])), Start()]
-        commands += [Say(f"Oslo {number}", is_final=True)] * random.randint(0, 1)
+        commands += [Say(f"Oslo {number}")] * random.randint(0, 1)
+        commands += [
+            Wait(random.choice([0, 0.1, 0.4, 0.8, 1.2])),
+            Stop(),
+            Wait(random.choice([0, 0, 0.2, 0.6])),
+            Start(),
+        ]
     return commands
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 async def test_however_quickly_an_app_is_started_again_its_display_stays(autojump_clock: MockClock, seed: int) -> None:
     """The timers of the cloud's boot screens would empty it (P3 1.5)."""
     echo, random = Echo(), Random(seed)
     async with open_stage(echo.app) as stage:
         for command in quick_restarts(random):
             await stage.player.play(command)
-        await stage.player.play(Wait(random.choice([0, 0, 0, 0.2, 0.5, 0.8, 1.1])))
-        await stage.player.play(Say("Lima", is_final=True))
+        newest = "Hello"
+        if random.random() < 0.3:
+            newest = "Heard: Lima"
+            await stage.player.play(Wait(random.choice([0, 0.2, 0.5, 0.8, 1.1])))
+            await stage.player.play(Say("Lima"))
         await stage.player.play(Wait(10))
 
-        assert stage.glasses.screen.text == "Heard: Lima"
+        assert stage.glasses.screen.text == newest
 
 
 @pytest.mark.parametrize("seed", range(10))
