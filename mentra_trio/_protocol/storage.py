@@ -103,8 +103,8 @@ class Shelf:
     # --- what has to be told
 
     def writes(self) -> dict[str, str]:
-        """Give what has to be stored, by key."""
-        return {key: text for key, text in self._changes.items() if text is not None}
+        """Give what has to be stored, by key. Nothing while all is to be deleted: that would delete it too."""
+        return {} if self.must_clear else {key: text for key, text in self._changes.items() if text is not None}
 
     def deletions(self) -> dict[str, tuple[str, ...]]:
         """Give what has to be deleted: keys, with all names that the cloud has for them."""
@@ -121,6 +121,8 @@ class Shelf:
 
     def stored(self, values: Mapping[str, str]) -> None:
         """Note that the cloud has stored values. Those that changed meanwhile are still to be told."""
+        if self.must_clear:
+            return  # all of it is to be deleted, so the cloud will not keep it
         self._own.update(values)
         for key, text in values.items():
             if self._found is not None:

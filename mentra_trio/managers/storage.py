@@ -61,9 +61,8 @@ class StorageManager:
 
     _link: Link
     _shelf: Shelf = attrs.field(init=False, factory=Shelf)
-    _loading: trio.Lock = attrs.field(init=False, factory=trio.Lock)
-    _writing: trio.Lock = attrs.field(init=False, factory=trio.Lock)
-    """Held while the cloud is told of changes, so that they arrive in order."""
+    _asking: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+    """Held during a call: changes arrive in order, and no answer is older than what the cloud was told before it."""
     _load_failures: int = attrs.field(init=False, default=0)
     _load_again_at: float = attrs.field(init=False, default=-math.inf)
     _load_error: StorageError | None = attrs.field(init=False, default=None)
@@ -88,7 +87,8 @@ class StorageManager:
         """Give a value, or `default` where there is none.
 
         Without `as_type` it is the text that is stored. With it the text is read as JSON and made into that type:
-        `int`, `list[str]`, `dict[str, float]`, an attrs class or a dataclass ...
+        `int`, `list[str]`, `dict[int, float]`, an attrs class or a dataclass ... Types that take text, such as
+        `int | str`, leave every text as it is but `null`, objects and lists that they take too: `5` stays a text.
 
         Raises:
             DecodeError: what is stored is no such type.
@@ -120,7 +120,7 @@ class StorageManager:
 
         Nothing tells of such changes: the last one that writes a key wins. Raises `StorageError` as `get` does.
         """
-        async with self._loading:
+        async with self._asking:
             await self._fetch()
 
     # --- writing
@@ -157,14 +157,17 @@ class StorageManager:
         await self.delete_many((key,))
 
     async def delete_many(self, keys: Iterable[str]) -> None:
-        """Delete several values, one after the other. Raises like `delete`."""
+        """Delete several values, one after the other. Raises like `delete`, and `TypeError` for a single text."""
+        if isinstance(keys, str):
+            msg = f"keys is the text {keys[:60]!r}; pass a list of keys such as [{keys[:60]!r}]"
+            raise TypeError(msg)
         checked = tuple(map(checked_key, keys))
         await self._try_to_load()
         for key in checked:
             self._shelf.delete(key)
         if checked:
             self._changed()
-            async with self._writing:
+            async with self._asking:
                 await self._tell_deletions()
 
     async def clear(self) -> None:
@@ -173,7 +176,7 @@ class StorageManager:
         await trio.lowlevel.checkpoint()
         self._shelf.clear()
         self._changed()
-        async with self._writing:
+        async with self._asking:
             await self._tell_deletions()
 
     async def flush(self) -> None:
@@ -184,7 +187,7 @@ class StorageManager:
             StorageRateError: the cloud wants fewer calls.
             StorageError: it could not be told for another reason. In all cases the changes are kept and tried again.
         """
-        async with self._writing:
+        async with self._asking:
             await self._tell_deletions()
             if writes := self._shelf.writes():
                 await self._store(writes)
@@ -212,7 +215,7 @@ class StorageManager:
         await trio.lowlevel.checkpoint()
         if self._shelf.knows(key):
             return
-        async with self._loading:
+        async with self._asking:
             if self._shelf.knows(key):
                 return
             if self._load_error is not None and trio.current_time() < self._load_again_at:

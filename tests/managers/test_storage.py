@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import logging
 import math
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast
 
 import attrs
 import pytest
@@ -13,12 +14,15 @@ import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from mentra_trio import LinkState, MentraSession, SessionClosedError, SessionConfig
+from mentra_trio._net.rest import HttpClient
 from mentra_trio.errors import DecodeError, StorageError, StorageLimitError, StorageRateError
 
 from .worlds import PACKAGE, USER, World, open_world
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from mentra_trio._net.rest import HttpAnswer, HttpRequest
 
 PATH = "/api/sdk/simple-storage/ana.lopez%2Bx%40example.com"
 
@@ -27,6 +31,24 @@ def puts(world: World) -> list[tuple[float, object]]:
     """When what was written."""
     written = [(call.at, call.body) for call in world.calls("PUT")]
     return [(at, cast("dict[str, object]", body).get("data")) for at, body in written]
+
+
+@attrs.define(eq=False)
+class SlowAnswers:
+    """A network on which answers travel long: the cloud has done what it was asked when the app still waits."""
+
+    inner: HttpClient
+    method: str
+
+    async def exchange(self, request: HttpRequest, *, largest: int) -> HttpAnswer:
+        """See `HttpClient.exchange`."""
+        answer = await self.inner.exchange(request, largest=largest)
+        await trio.sleep(2 if request.method == self.method else 0)
+        return answer
+
+    async def aclose(self) -> None:
+        """See `HttpClient.aclose`."""
+        await self.inner.aclose()
 
 
 async def settle() -> None:
@@ -141,6 +163,12 @@ class Score:
     points: int
 
 
+@attrs.frozen
+class Note:
+    extra: dict[str, object]
+    anything: object = None
+
+
 class Size(enum.Enum):
     SMALL = "small"
 
@@ -189,9 +217,46 @@ class TestValues:
             assert await storage.get("nothing", 7, as_type=int) == 7
 
     @pytest.mark.parametrize(
+        ("value", "kind"),
+        [
+            ({"a": 1, "b": [None, "x"]}, dict[str, object]),
+            ([1, "a"], list[object]),
+            (1, object),
+            ("plain", object),
+            (Note({"a": 1}, [2]), Note),
+            ({1: "a", 2: "b"}, dict[int, str]),
+            ({1.5: [{3: 4}]}, dict[float, list[dict[int, int]]]),
+            ({Level.LOW: Score("Ana", 3)}, dict[Level, Score]),
+            ({"5": "a"}, dict[str, str]),
+            ("plain", str | None),
+            ("5", str | None),
+            (None, str | None),
+            (None, int | None),
+            ("5", int | str),
+            ('"5"', int | str),
+            ("[1]", str | None),
+            ("x", Literal["x"]),
+            ("5", Literal["5", "6"]),
+            (5, Literal[5, "6"]),
+        ],
+    )
+    async def test_what_can_be_stored_can_be_read(
+        self, autojump_clock: MockClock, value: object, kind: type[object]
+    ) -> None:
+        async with open_world() as world:
+            await world.session.storage.set("k", value)
+            found = await world.session.storage.get("k", as_type=kind)
+
+            assert (found, type(found)) == (value, type(value))
+
+    @pytest.mark.parametrize(
         ("text", "kind"),
         [
             ("42", list[str]),
+            ('{"one":"a"}', dict[int, str]),
+            ('{"[1]":"a"}', dict[int, str]),
+            ("y", Literal["x"]),
+            ("[1]", int | None),
             ('"42"', int),
             ("42", bool),
             ("true", int),
@@ -214,6 +279,14 @@ class TestValues:
         async with open_world() as world:
             with pytest.raises((TypeError, ValueError)):
                 await world.session.storage.set("k", value)
+            assert world.calls() == []
+
+    async def test_what_holds_itself_is_refused(self, autojump_clock: MockClock) -> None:
+        endless: list[object] = []
+        endless.append(endless)
+        async with open_world() as world:
+            with pytest.raises(ValueError, match="itself"):
+                await world.session.storage.set("k", endless)
             assert world.calls() == []
 
     @pytest.mark.parametrize("key", ["", "a\0b", "\ud800", 5])
@@ -523,6 +596,13 @@ class TestDeleting:
             assert await storage.keys() == ()
             assert [call.method for call in world.calls()] == ["GET", "DELETE", "DELETE", "DELETE"]
 
+    async def test_a_text_is_no_list_of_keys(self, autojump_clock: MockClock) -> None:
+        """It would delete the keys c, a, r and t."""
+        async with open_world() as world:
+            with pytest.raises(TypeError, match=r"\['cart'\]"):
+                await world.session.storage.delete_many("cart")
+            assert world.calls() == []
+
     async def test_a_storage_that_does_not_exist_is_no_error(self, autojump_clock: MockClock) -> None:
         async with open_world() as world:
             await world.session.storage.delete("a")
@@ -600,6 +680,82 @@ class TestDeleting:
             await storage.delete("a")
 
             assert [call.method for call in world.calls()] == ["GET", "PUT", "DELETE"]
+
+
+class TestCallsUnderWay:
+    """Nothing that was asked before a change may undo it."""
+
+    async def test_what_is_cleared_while_it_is_written_is_gone(self, autojump_clock: MockClock) -> None:
+        async with open_world(wrap_http=partial(SlowAnswers, method="PUT")) as world, trio.open_nursery() as nursery:
+            storage = world.session.storage
+            await storage.set("k", "old")
+            nursery.start_soon(storage.flush)
+            await trio.sleep(1)
+            await storage.clear()
+
+            assert await storage.items() == ()
+            assert dict(world.user.stored_values(PACKAGE)) == {}
+
+    async def test_the_same_value_again_after_a_clear_is_written_again(self, autojump_clock: MockClock) -> None:
+        async with open_world(wrap_http=partial(SlowAnswers, method="PUT")) as world, trio.open_nursery() as nursery:
+            storage = world.session.storage
+            await storage.set("k", "same")
+            nursery.start_soon(storage.flush)
+            await trio.sleep(1)
+            nursery.start_soon(storage.clear)
+            await settle()
+            await storage.set("k", "same")
+            await trio.sleep(20)
+
+            assert dict(world.user.stored_values(PACKAGE)) == {"k": "same"}
+
+    async def test_what_is_set_after_a_clear_is_not_written_before_it(self, autojump_clock: MockClock) -> None:
+        async with open_world(wrap_http=partial(SlowAnswers, method="DELETE")) as world, trio.open_nursery() as nursery:
+            storage = world.session.storage
+            world.cloud.faults.http_status = 500
+            with pytest.raises(StorageError):
+                await storage.delete("a")
+            world.cloud.faults.http_status = None
+            nursery.start_soon(storage.flush)
+            await settle()
+            nursery.start_soon(storage.clear)
+            await settle()
+            await storage.set("b", "3")
+            await trio.sleep(20)
+
+            assert dict(world.user.stored_values(PACKAGE)) == {"b": "3"}
+            assert (await storage.items(), storage.unsaved) == ((("b", "3"),), 0)
+
+    @pytest.mark.parametrize("is_loaded", [False, True])
+    async def test_what_is_cleared_while_it_is_read_is_gone(self, autojump_clock: MockClock, is_loaded: bool) -> None:
+        async with open_world(wrap_http=partial(SlowAnswers, method="GET")) as world, trio.open_nursery() as nursery:
+            world.user.store_value(PACKAGE, "k", "old")
+            storage = world.session.storage
+            if is_loaded:
+                await storage.keys()
+            nursery.start_soon(storage.reload if is_loaded else storage.keys)
+            await trio.sleep(1)
+            await storage.clear()
+            await trio.sleep(5)
+
+            assert await storage.get("k") is None
+
+    @pytest.mark.parametrize("change", ["set", "delete"])
+    async def test_what_is_changed_while_it_is_read_stays_changed(self, autojump_clock: MockClock, change: str) -> None:
+        async with open_world(wrap_http=partial(SlowAnswers, method="GET")) as world, trio.open_nursery() as nursery:
+            world.user.store_value(PACKAGE, "k", "old")
+            storage = world.session.storage
+            await storage.keys()
+            nursery.start_soon(storage.reload)
+            await trio.sleep(1)
+            if change == "set":
+                await storage.set("k", "new")
+                await storage.flush()
+            else:
+                await storage.delete("k")
+            await trio.sleep(5)
+
+            assert await storage.get("k") == ("new" if change == "set" else None)
 
 
 class TestTheEnd:

@@ -14,6 +14,8 @@ from mentra_trio.simulator import AsgiWebhooks, Cloud, HttpCall, InstalledApp, M
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 
+    from mentra_trio._net.rest import HttpClient
+
 PACKAGE = "com.example.app"
 KEY = "5ec2e7"
 URL = "https://app.example.com"
@@ -57,13 +59,15 @@ async def open_world(
     is_started: bool = True,
     is_strict: bool = True,
     at_end: Callable[[MentraSession], Awaitable[None]] | None = None,
+    wrap_http: Callable[[HttpClient], HttpClient] | None = None,
 ) -> AsyncGenerator[World, None]:
     """Run cloud and app. Leaving stops the app like a server that stops.
 
-    `at_end` is what the handler does when its session is over.
+    `at_end` is what the handler does when its session is over. `wrap_http` gives what stands between app and cloud.
     """
     cloud = Cloud(mode=Mode.STRICT if is_strict else Mode.FAITHFUL)
-    server = MiniAppServer(PACKAGE, KEY, connector=cloud.connector, session_config=config)
+    http = None if wrap_http is None else wrap_http(cloud.http)
+    server = MiniAppServer(PACKAGE, KEY, connector=cloud.connector, http=http, session_config=config)
     sessions: list[MentraSession] = []
 
     @server.on_session

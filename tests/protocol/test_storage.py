@@ -45,3 +45,20 @@ def test_a_value_that_is_written_while_its_deletion_is_told_stays() -> None:
     shelf.deleted("a")
 
     assert (shelf.get("a"), shelf.writes()) == ("2", {"a": "2"})
+
+
+def test_what_was_stored_before_a_clear_that_waits_is_not_there() -> None:
+    """A value of the same name that came after the clear is still to be told."""
+    shelf = Shelf()
+    shelf.fill([])
+    shelf.put({"a": "1"})
+    writes = shelf.writes()
+    shelf.clear()
+    shelf.stored(writes)
+    assert shelf.get("a") is None
+
+    shelf.put({"b": "2"})
+    assert shelf.writes() == {}
+    shelf.cleared()
+
+    assert shelf.writes() == {"b": "2"}

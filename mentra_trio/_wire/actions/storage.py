@@ -5,12 +5,14 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from http import HTTPStatus
-from typing import ClassVar, TypeVar, cast
+from types import UnionType
+from typing import Any, ClassVar, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 import cattrs
+from cattrs.gen import make_mapping_structure_fn  # pyright: ignore[reportUnknownVariableType] - cattrs leaves it open
 from cattrs.preconf.json import make_converter
 
 from mentra_trio._wire.json_text import dumps
@@ -81,7 +83,36 @@ def _make_values() -> cattrs.Converter:
             converter.register_structure_hook(kind, _read_plain)
 
     plain(str, int, float, bool)
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    converter.register_structure_hook_factory(_has_other_keys, _mapping_reader)
     return converter
+
+
+def _has_other_keys(kind: object) -> bool:
+    """Tell whether a type is a mapping whose keys are no texts, which are all that JSON has."""
+    is_mapping = get_origin(kind) in (dict, Mapping, MutableMapping)
+    return is_mapping and get_args(kind)[:1] not in ((), (str,), (object,), (Any,))
+
+
+def _mapping_reader(kind: type, converter: cattrs.Converter) -> Callable[[object, type], object]:
+    key_kind: type = get_args(kind)[0]
+    # cattrs says that it takes mappings only; whatever else it is given, it refuses.
+    read = cast("Callable[[object, type], object]", make_mapping_structure_fn(kind, converter))
+
+    def json_key(text: str) -> object:
+        try:
+            converter.structure(text, key_kind)
+        except Exception:  # noqa: BLE001 - cattrs and the author's own classes may raise anything
+            key: object = _read_json(text)
+            return key if isinstance(key, int | float | None) else text
+        return text
+
+    def read_mapping(value: object, kind: type) -> object:
+        if isinstance(value, dict):
+            value = {json_key(key): item for key, item in cast("dict[str, object]", value).items()}
+        return read(value, kind)
+
+    return read_mapping
 
 
 def _read_plain(value: object, kind: type) -> object:
@@ -108,21 +139,53 @@ def to_text(value: object) -> str:
     if isinstance(value, str) and not isinstance(value, enum.Enum):
         _check_text(value, "a stored value")
         return value
-    text = json.dumps(_values.unstructure(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        text = json.dumps(_values.unstructure(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except RecursionError:
+        msg = "a stored value holds itself, or values in values too deep for JSON"
+        raise ValueError(msg) from None
     _check_text(text, "a stored value")
     return text
 
 
 def from_text(text: str, kind: type[T]) -> T:
-    """Read a value that `to_text` has spelled. Raises `DecodeError`."""
+    """Read a value that `to_text` has spelled. Raises `DecodeError`.
+
+    Spelling does not tell the text `5` from the number. Types that take the text get it; only null, objects and lists
+    are read as JSON where such a type takes them too. `object` gets what the JSON says, and the text if it is none.
+    """
+    value = _read_json(text)
+    if kind in (object, Any):
+        return cast("T", value)
+    if takes_text := _takes(kind, text):
+        if value is text or not isinstance(value, dict | list | None):
+            return cast("T", text)  # `_takes` has told that it is one
+    elif value is text:
+        raise DecodeError("stored value", [f"it is not JSON for {_name_of(kind)}"])
     try:
-        value: object = text if kind is str else json.loads(text)
         return _values.structure(value, kind)
-    except (ValueError, RecursionError) as error:
-        raise DecodeError("stored value", [f"it is not JSON for {_name_of(kind)}"]) from error
     except Exception as error:  # noqa: BLE001 - cattrs and the author's own classes may raise anything
+        if takes_text:
+            return cast("T", text)
         paths = cattrs.transform_error(error) if isinstance(error, cattrs.BaseValidationError) else ["it does not fit"]
         raise DecodeError("stored value", [f"as {_name_of(kind)}: {path}" for path in paths]) from None
+
+
+def _read_json(text: str) -> object:
+    """Read JSON; the same text, where it is none."""
+    try:
+        return cast("object", json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _takes(kind: object, text: str) -> bool:
+    """Tell whether a text is of a type as it is."""
+    if get_origin(kind) in (Union, UnionType):
+        return any(_takes(part, text) for part in get_args(kind))
+    if get_origin(kind) is Literal:
+        return text in get_args(kind)
+    return getattr(kind, "__supertype__", kind) is str
 
 
 def _name_of(kind: type) -> str:
