@@ -26,6 +26,7 @@ class Mp3Encoder:
     """Makes MP3 of signed 16-bit little-endian samples. One task at a time may use it.
 
     Raises:
+        TypeError: no whole number.
         ValueError: MP3 has no such rate, or no such number of channels.
         ConfigError: the library is not installed.
     """
@@ -39,6 +40,9 @@ class Mp3Encoder:
     """The begin of a sample that is not whole yet."""
 
     def __attrs_post_init__(self) -> None:
+        _check_whole("sample_rate", self.sample_rate)
+        _check_whole("channels", self.channels)
+        _check_whole("bitrate", self.bitrate)
         if self.sample_rate not in SAMPLE_RATES:
             msg = f"sample_rate is {self.sample_rate!r}; MP3 has {', '.join(map(str, SAMPLE_RATES))}"
             raise ValueError(msg)
@@ -90,6 +94,12 @@ class _Lame(Protocol):
     def set_quality(self, quality: int, /) -> None: ...
     def encode(self, pcm: bytes, /) -> bytearray: ...
     def flush(self) -> bytearray: ...
+
+
+def _check_whole(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        msg = f"{name} is {value!r}; pass a whole number"
+        raise TypeError(msg)
 
 
 def _library() -> Callable[[], _Lame]:

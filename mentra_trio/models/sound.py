@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 
 import attrs
 
@@ -32,6 +33,9 @@ class VoiceSettings:
     """How a voice speaks. What is not given is what the cloud uses for an app that gives nothing.
 
     Protocol: P3 4.5.
+
+    Raises:
+        TypeError, ValueError: no number, or one beyond what is said below.
     """
 
     stability: float = 0.68
@@ -41,6 +45,28 @@ class VoiceSettings:
     style: float = 0.0
     """0 to 1: how much of the original's manner is exaggerated."""
     speed: float = 1.13
-    """1 is the pace of the original."""
+    """1 is the pace of the original; 0 or more."""
     use_speaker_boost: bool | None = None
     """Whether likeness is bought with time; `None` leaves that to the voice."""
+
+    def __attrs_post_init__(self) -> None:
+        _check_number("stability", self.stability)
+        _check_number("similarity_boost", self.similarity_boost)
+        _check_number("style", self.style)
+        _check_number("speed", self.speed, most=math.inf)
+        _check_choice("use_speaker_boost", self.use_speaker_boost)
+
+
+def _check_choice(name: str, value: object) -> None:
+    if not isinstance(value, bool | None):
+        msg = f"{name} is {value!r}; pass True, False or None"
+        raise TypeError(msg)
+
+
+def _check_number(name: str, value: object, *, most: float = 1.0) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        msg = f"{name} is {value!r}; pass a number"
+        raise TypeError(msg)
+    if not 0 <= value <= most or value == math.inf:
+        msg = f"{name} is {value!r}; pass {'0 or more' if most == math.inf else '0 to 1'}"
+        raise ValueError(msg)

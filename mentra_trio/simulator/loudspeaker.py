@@ -26,7 +26,11 @@ IDLE = 1.5
 MEDIA_SECONDS = 2.0
 """How long a sound at an address is, unless told otherwise."""
 _BYTES_PER_SECOND = 16_000
-"""Of the streams that apps make unless told otherwise: 128 kbit/s."""
+"""Of what is no MP3: as of the streams that apps make unless told otherwise, 128 kbit/s."""
+_KILOBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+"""Per second, of MPEG-1 layer III by the index in a frame's header, from 1 on."""
+_KILOBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+"""The same of MPEG-2 and 2.5, which have the lower sample rates."""
 _IDLE_ERROR = "Playback failed (player went idle)"
 
 
@@ -160,7 +164,7 @@ class Loudspeaker:
 
     def stream_ended(self, player: _Player) -> None:
         """Play what came on a stream to its end."""
-        seconds = len(player.sound.data) / _BYTES_PER_SECOND
+        seconds = len(player.sound.data) / _bytes_per_second(player.sound.data)
         self._finish_after(player, max(0.0, player.sound.began_at + seconds - trio.current_time()))
 
     def _fetch(self, player: _Player) -> None:
@@ -206,6 +210,14 @@ class Loudspeaker:
 
     def _answer(self, request_id: str, **fields: object) -> None:
         self._user.answer_later(0.0, {"type": "audio_play_response", "requestId": request_id, **fields})
+
+
+def _bytes_per_second(data: bytes) -> int:
+    """Tell how dense a stream is, by the header of its first frame."""
+    if len(data) < 3 or data[0] != 0xFF or data[1] & 0xE6 != 0xE2 or not 0 < data[2] >> 4 < 15:
+        return _BYTES_PER_SECOND
+    table = _KILOBITS_1 if data[1] & 0x18 == 0x18 else _KILOBITS_2
+    return table[(data[2] >> 4) - 1] * 125
 
 
 def play_on(user: User, message: JsonObject) -> None:

@@ -112,6 +112,49 @@ async def test_an_address_that_the_phone_cannot_reach_is_refused(autojump_clock:
         assert link.socket.unread() == []
 
 
+@pytest.mark.parametrize(
+    "url", ["https://[", "https://a b/c.mp3", "https://x.example.com/a\n", "https://a:x/b", "https://a:0/b"]
+)
+async def test_an_address_that_is_none_is_refused(autojump_clock: MockClock, url: str) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError, match="url is no address"):
+            await link.session.speaker.play(url)
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("voice_id", 5), ("model_id", b"m"), ("voice_settings", {"speed": 1}), ("stop_other_audio", "no")],
+)
+async def test_options_of_speech_of_a_wrong_type_are_refused(
+    autojump_clock: MockClock, name: str, wrong: object
+) -> None:
+    async with connected() as link:
+        options: dict[str, object] = {name: wrong}
+        with pytest.raises(TypeError, match=name):
+            await link.session.speaker.speak("Hi", **options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (what is tested)
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread() == []
+
+
+def test_settings_of_a_voice_are_numbers() -> None:
+    for name in ("stability", "similarity_boost", "style", "speed"):
+        for wrong in ("fast", True, None):
+            options: dict[str, object] = {name: wrong}
+            with pytest.raises(TypeError, match=name):
+                VoiceSettings(**options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (what is tested)
+        for number in (-0.1, math.nan, math.inf):
+            with pytest.raises(ValueError, match=name):
+                VoiceSettings(**{name: number})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (one of several fields)
+    with pytest.raises(ValueError, match="style"):
+        VoiceSettings(style=1.1)
+    with pytest.raises(TypeError, match="use_speaker_boost"):
+        VoiceSettings(use_speaker_boost="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (what is tested)
+
+
 @pytest.mark.parametrize("volume", [-0.1, 1.1, math.nan, math.inf])
 async def test_a_volume_beyond_0_to_1_is_refused(autojump_clock: MockClock, volume: float) -> None:
     async with connected() as link:

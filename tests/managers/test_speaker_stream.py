@@ -246,6 +246,60 @@ async def test_much_data_goes_in_pieces_and_nothing_is_lost(autojump_clock: Mock
     assert max(len(piece) for _, piece in frames) <= 32 * 1024
 
 
+async def test_no_more_is_sent_at_once_than_the_cloud_keeps_for_a_phone_that_is_not_there(
+    autojump_clock: MockClock,
+) -> None:
+    """It keeps 2 MiB for 10 s, drops the oldest, and never says whether the phone is there (P3 4.6)."""
+    kept, seconds = 2 * 2**20, 10
+    sent: list[tuple[float, int]] = []
+    async with opened() as stream, trio.open_nursery() as nursery:
+
+        async def listen() -> None:
+            while True:
+                sent.append((0.0, len(await heard(stream.socket, stream.stream_id))))
+                sent[-1] = (trio.current_time(), sent[-1][1])
+
+        nursery.start_soon(listen)
+        await stream.sound.write(bytes(2**20))
+        assert trio.current_time() == CLAIM
+        await stream.sound.write(bytes(3 * 2**20))
+        assert trio.current_time() == pytest.approx(CLAIM + 48)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+    assert sum(size for _, size in sent) == 4 * 2**20
+    windows = [sum(size for at, size in sent if begin <= at <= begin + seconds) for begin, _ in sent]
+    assert max(windows) <= 0.9 * kept
+
+
+async def test_a_stop_ends_a_write_that_waits_for_the_cloud(autojump_clock: MockClock) -> None:
+    async with opened() as stream, trio.open_nursery() as nursery:
+        failures: list[PlaybackError] = []
+
+        async def pour() -> None:
+            with pytest.raises(PlaybackError) as caught:
+                await stream.sound.write(bytes(3 * 2**20))
+            failures.append(caught.value)
+
+        nursery.start_soon(pour)
+        await trio.sleep(5)
+        await stream.link.session.speaker.stop()
+        await trio.sleep(1)
+
+        assert [failure.is_interrupted for failure in failures] == [True]
+
+
+@pytest.mark.parametrize("wrong", [1000, [1, 2], "abc", None])
+async def test_what_is_no_bytes_is_refused(autojump_clock: MockClock, wrong: object) -> None:
+    """`bytes(1000)` are a thousand zeros."""
+    async with opened() as stream:
+        with pytest.raises(TypeError, match=r"data is .*; pass bytes"):
+            await stream.sound.write(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (what is tested)
+        await wait_all_tasks_blocked()
+
+        assert stream.socket.unread() == []
+
+
 async def test_write_feels_a_network_that_does_not_take_more(autojump_clock: MockClock) -> None:
     async with opened() as stream, trio.open_nursery() as nursery:
         written: list[int] = []
@@ -400,6 +454,53 @@ async def test_finish_tells_that_the_phone_failed_or_was_early_or_never_spoke(au
         with pytest.raises(RequestTimedOutError):
             await stream.sound.finish()
         assert trio.current_time() == begin + 600
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_a_word_of_the_end_that_comes_too_early_is_not_believed(
+    autojump_clock: MockClock, *, is_stopped: bool
+) -> None:
+    """A phone that comes late is asked twice, and says then that the first sound has ended (P3 4.4, 4.7)."""
+    async with opened(format=AudioFormat.PCM16) as stream, trio.open_nursery() as nursery:
+        results: list[tuple[float, Playback]] = []
+
+        async def finish() -> None:
+            results.append((trio.current_time(), await stream.sound.finish()))
+            results[-1] = (trio.current_time(), results[-1][1])
+
+        await stream.sound.write(pcm(72_000))
+        nursery.start_soon(finish)
+        await stream.socket.send("audio_play_response", requestId=stream.play["requestId"], success=True, duration=450)
+        await trio.sleep(1)
+        assert results == []
+        if is_stopped:
+            await stream.link.session.speaker.stop()
+        await trio.sleep(5)
+
+        assert results == [(CLAIM + (1 if is_stopped else 3), Playback(duration=None, is_interrupted=is_stopped))]
+
+
+async def test_a_word_of_an_early_end_is_believed_when_the_phone_was_not_asked_again(
+    autojump_clock: MockClock,
+) -> None:
+    """A phone that could not load it says so, and one that another app has taken ends it in the middle."""
+    for after, success in ((1.0, False), (5.0, True)):
+        async with opened(format=AudioFormat.PCM16) as stream, trio.open_nursery() as nursery:
+            begin = trio.current_time()
+
+            async def answer(stream: Opened = stream, after: float = after, *, success: bool = success) -> None:
+                await trio.sleep(CLAIM + after)
+                fields: Json = {"success": success, "duration": 5000, "error": "went idle"}
+                await stream.socket.send("audio_play_response", requestId=stream.play["requestId"], **fields)
+
+            nursery.start_soon(answer)
+            await stream.sound.write(pcm(240_000))
+            if success:
+                assert await stream.sound.finish() == Playback(duration=5.0)
+            else:
+                with pytest.raises(PlaybackError, match="went idle"):
+                    await stream.sound.finish()
+            assert trio.current_time() == pytest.approx(begin + CLAIM + after)
 
 
 async def test_a_phone_that_says_it_has_ended_does_not_end_the_stream(autojump_clock: MockClock) -> None:
@@ -716,6 +817,27 @@ async def test_what_mp3_does_not_have_is_refused_at_the_call(
             )
         with pytest.raises(ValueError, match="wav"):
             link.session.speaker.open_stream(format="wav")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (what is tested)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("sample_rate", 24_000.0),
+        ("channels", True),
+        ("channels", 1.0),
+        ("bitrate", 128.0),
+        ("bitrate", "128"),
+        ("volume", None),
+        ("stop_other_audio", "no"),
+    ],
+)
+async def test_options_of_a_wrong_type_are_refused_at_the_call(
+    autojump_clock: MockClock, name: str, wrong: object
+) -> None:
+    async with connected() as link:
+        options: dict[str, object] = {"format": AudioFormat.PCM16, name: wrong}
+        with pytest.raises(TypeError, match=name):
+            link.session.speaker.open_stream(**options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  (what is tested)
 
 
 async def test_pcm_without_the_encoder_says_what_to_install(

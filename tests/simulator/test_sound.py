@@ -11,10 +11,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import MentraSession, MiniAppServer, Playback, PlaybackError
+from mentra_trio import AudioFormat, MentraSession, MiniAppServer, Playback, PlaybackError
 from mentra_trio._flow import run_inline
 from mentra_trio.errors import DeviceUnavailableError
-from mentra_trio.simulator import AsgiWebhooks, Cloud, InstalledApp, Mode, User
+from mentra_trio.simulator import AsgiWebhooks, Cloud, InstalledApp, Mode, User, loudspeaker
 from mentra_trio.simulator.rest import respond
 from mentra_trio.simulator.sound import ABANDONED, MOST_KEPT, RECLAIM, UNCLAIMED, Relays
 
@@ -95,6 +95,34 @@ async def test_what_cannot_be_loaded_fails_after_a_moment(autojump_clock: MockCl
             await stage.session.speaker.play(DING)
 
         assert trio.current_time() == begin + 1.5
+
+
+async def test_a_phone_that_comes_late_hears_all_of_a_stream(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sound that is written at once would push its own beginning out of what the cloud keeps (P3 4.6)."""
+    monkeypatch.setattr(loudspeaker, "FETCH", 9.5)
+    pieces = [bytes([number]) * 30_000 for number in range(100)]
+    async with running() as stage:
+        async with stage.session.speaker.open_stream() as sound:
+            for piece in pieces:
+                await sound.write(piece)
+            assert await sound.finish() == Playback(duration=None)
+        await trio.sleep(200)
+
+        assert b"".join(each.data for each in stage.user.speaker.history) == b"".join(pieces)
+
+
+@pytest.mark.parametrize(("sample_rate", "bitrate"), [(24_000, 128), (24_000, 32), (44_100, 320), (8_000, 128)])
+async def test_a_stream_is_heard_as_long_as_it_lasts(autojump_clock: MockClock, sample_rate: int, bitrate: int) -> None:
+    async with running() as stage:
+        async with stage.session.speaker.open_stream(
+            format=AudioFormat.PCM16, sample_rate=sample_rate, bitrate=bitrate
+        ) as sound:
+            await sound.write(bytes(2 * sample_rate * 2))
+            playback = await sound.finish()
+
+        assert playback.duration == pytest.approx(2, abs=0.2)
 
 
 async def test_a_newer_sound_takes_the_place_of_the_older_one_whose_app_is_told(autojump_clock: MockClock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SpeakerManager", "SpeakerStream"]
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_URL = 8_000
 """Characters of an address that every phone and every server on the way takes."""
 
@@ -86,9 +88,11 @@ class SpeakerManager:
         Raises:
             PlaybackError: the phone could not play it.
             DeviceUnavailableError: the phone is away.
-            RequestTimedOutError: no word of its end in 10 minutes; it may still play.
+            RequestTimedOutError: no word of its end in 10 minutes; it may still play. That is also what an end is that
+                falls into a lost connection: the cloud throws the phone's word away then, and nothing asks for it
+                again (P3 4.2). Bound the wait with `trio.move_on_after` where you know how long the sound is.
         """
-        return await self._play(_address(url), _volume(volume), stop_other_audio)
+        return await self._play(_address(url), _volume(volume), _flag(stop_other_audio))
 
     async def speak(
         self,
@@ -118,11 +122,15 @@ class SpeakerManager:
         if not checked_text("text", text):
             msg = "text is empty; there is nothing to say"
             raise ValueError(msg)
+        for name, value in (("voice_id", voice_id), ("model_id", model_id)):
+            if value is not None:
+                checked_text(name, value)
+        _check_voice(voice_settings)
         url = speech_url(self._link.base_url, text, voice_id=voice_id, model_id=model_id, settings=voice_settings)
         if len(url) > _LONGEST_URL:
             msg = f"text makes an address of {len(url)} characters, and phones take {_LONGEST_URL}; speak it in pieces"
             raise ValueError(msg)
-        return await self._play(url, _volume(volume), stop_other_audio)
+        return await self._play(url, _volume(volume), _flag(stop_other_audio))
 
     async def stop(self) -> None:
         """End all sound of this app, an open stream included.
@@ -174,7 +182,8 @@ class SpeakerManager:
         encoder = None
         if AudioFormat(format) is AudioFormat.PCM16:
             encoder = Mp3Encoder(sample_rate=sample_rate, channels=channels, bitrate=bitrate)
-        return self._opened(SpeakerStream(self._link, encoder, _volume(volume), stop_other_audio, self._begun))
+        stream = SpeakerStream(self._link, encoder, _volume(volume), _flag(stop_other_audio), self._begun)
+        return self._opened(stream)
 
     @contextlib.asynccontextmanager
     async def _opened(self, stream: SpeakerStream) -> AsyncGenerator[SpeakerStream, None]:
@@ -231,11 +240,32 @@ class SpeakerManager:
 
 def _address(value: object) -> str:
     url = checked_text("url", value)
-    parts = urlsplit(url)
+    wrong = "url is no address: it has a host or a port that cannot be, or a line break"
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port != 0
+    except ValueError:
+        raise ValueError(wrong) from None  # Python's own word does not tell what is wrong with what
+    # Blanks and letters beyond ASCII in the path pass: players escape them.
+    if not is_port or " " in parts.netloc or _CONTROL.search(url):
+        raise ValueError(wrong)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         msg = "url is no whole address; the phone needs one such as https://cdn.example.com/ding.mp3"
         raise ValueError(msg)
     return url
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        msg = f"stop_other_audio is {value!r}; pass True or False"
+        raise TypeError(msg)
+    return value
+
+
+def _check_voice(value: object) -> None:
+    if not isinstance(value, VoiceSettings | None):
+        msg = f"voice_settings is {type(value).__name__}; pass VoiceSettings(...)"
+        raise TypeError(msg)
 
 
 def _volume(value: object) -> float:

@@ -34,6 +34,20 @@ _CLAIM = 0.45
 cloud ask the phone a second time, with full volume, which cuts off the first (P3 4.7)."""
 _PIECE = 32 * 1024
 """Most bytes in a frame: small enough for a slow uplink to be done with one in a few seconds, and for pings between."""
+_BURST = 2**20
+"""Bytes that a relay takes at once. While the phone is not there, the cloud keeps 2 MiB for at most 10 s, and drops the
+oldest of more; it never says whether the phone is there (P3 4.6). So in no 10 s more than that may be sent: this and
+ten times `_PACE` are 1.6 MiB, which leaves room for what a slow network delivers late."""
+_PACE = 64 * 1024
+"""Bytes per second after that: more than any MP3 needs, so that no phone has to wait for sound."""
+_FASTEST = 40_000
+"""Bytes per second of the densest MP3: sound that was written lasts at least as long as that tells."""
+_PCM_PART = 2**20
+"""Bytes of PCM that are encoded at once; their MP3 is within `_BURST`."""
+_EARLY = 0.5
+"""Seconds by which the phone's word of an end may be before the end that is reckoned here."""
+_ASKED_AGAIN = 2.0
+"""Seconds after sound was sent in which the phone's word may be about being asked again because of it."""
 _UNCLAIMED = 14.0
 """Seconds without any sound after which the cloud may have given the stream up because the phone never came; it takes
 15 (P3 4.6)."""
@@ -58,6 +72,11 @@ class _Relay:
     """When the phone was told to play it."""
     fed_at: float | None = attrs.field(init=False, default=None)
     """When the last frame was taken by the writer."""
+    _room: float = attrs.field(init=False, default=_BURST)
+    """Bytes that may be sent without waiting, at `_room_at`. Below 0 somebody waits."""
+    _room_at: float = attrs.field(init=False, factory=trio.current_time)
+    over_at: float = attrs.field(init=False, default=math.inf)
+    """When it was over."""
     answer: PlayAnswer | None = attrs.field(init=False, default=None)
     """The phone's word that it has ended."""
     error: MentraError | None = attrs.field(init=False, default=None)
@@ -81,8 +100,17 @@ class _Relay:
         """Take note of its end; the first one counts."""
         if not self.over.is_set():
             self.answer, self.error = answer, error
+            self.over_at = trio.current_time()
             self._begun.set()
             self.over.set()
+
+    async def wait_room(self, size: int) -> None:  # noqa: ASYNC910 - the send that follows checkpoints
+        """Wait until the cloud could keep some bytes more, wherever the phone is, and take note of them."""
+        now = trio.current_time()
+        self._room = min(_BURST, self._room + (now - self._room_at) * _PACE) - size
+        self._room_at = now
+        if self._room < 0:
+            await trio.sleep(-self._room / _PACE)
 
     async def wait_begun(self) -> None:
         """Wait until the phone was told to play it. Raises what went wrong."""
@@ -117,11 +145,14 @@ class SpeakerStream:
     _relay: _Relay | None = attrs.field(init=False, default=None)
     _writing: trio.Lock = attrs.field(init=False, factory=trio.Lock)
     _fed: trio.Event = attrs.field(init=False, factory=trio.Event)
-    """Set by PCM, of which the encoder may hold something back."""
+    """Set by sound, of which the encoder may hold something back."""
     _heard_until: float = attrs.field(init=False, default=-math.inf)
-    """When the PCM written so far has been heard, if it is heard as it comes."""
+    """When what was written so far has been heard, if it is heard as it comes; of MP3, the soonest."""
     _is_ended: bool = attrs.field(init=False, default=False)
     _is_interrupted: bool = attrs.field(init=False, default=False)
+    """Before it was ended."""
+    _interrupted: trio.Event = attrs.field(init=False, factory=trio.Event)
+    """Set also when it was ended before, and is still heard."""
     _to_play: trio.MemorySendChannel[_Relay] = attrs.field(init=False)
     _asked: trio.MemoryReceiveChannel[_Relay] = attrs.field(init=False)
 
@@ -135,9 +166,11 @@ class SpeakerStream:
         return not (self._is_ended or self._is_interrupted)
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send sound, as fast as the network takes it; wait while the link is down.
+        """Send sound, as fast as the network takes it and the cloud can keep it; wait while the link is down.
 
         The wearer hears it as it comes. Sound may be written faster than it is heard: the cloud and the phone keep it.
+        After 1 MiB at once a write waits, so that 64 KiB go per second (the densest MP3 needs 39): a phone that comes
+        late, within the cloud's 10 s, misses nothing.
         The first write waits until the phone has had time to fetch the stream. After a minute without a write the
         cloud has given the stream up, so a new one is opened, which takes a moment. PCM may be cut anywhere, also
         within a sample. Empty data is nothing.
@@ -145,21 +178,25 @@ class SpeakerStream:
         Cancelling leaves out what was not sent of this data.
 
         Raises:
+            TypeError: no bytes.
             PlaybackError: a newer sound of this app, or `session.speaker.stop()`, has ended the stream.
             CloudRefusedError, DeviceUnavailableError: the cloud cannot get at the phone.
             trio.ClosedResourceError: it was ended.
             RequestTimedOutError: a new stream was needed, and the cloud did not make it.
             SessionClosedError, LinkDownError: as everywhere.
         """
-        data = bytes(data)
+        data = _checked_bytes(data)
         await trio.lowlevel.checkpoint()
         self._check()
         async with self._writing:
             if self._encoder is None:
-                await self._send(data)
-            elif data:
-                await self._send(await self._link.offload(partial(self._encoder.encode, data)))
-                self._note_pcm(self._encoder.seconds_of(data))
+                for piece in _parts(data, _PIECE):
+                    await self._send(piece)
+                    self._note(len(piece) / _FASTEST)
+                return
+            for part in _parts(data, _PCM_PART):
+                await self._send(await self._link.offload(partial(self._encoder.encode, part)))
+                self._note(self._encoder.seconds_of(part))
 
     async def end(self) -> None:
         """Send what is still held back, and end the stream. The phone plays what it has. Doing it again is harmless.
@@ -179,12 +216,14 @@ class SpeakerStream:
     async def finish(self) -> Playback:
         """End the stream, and wait until it was heard to its end.
 
-        What the phone says of a stream is not always true: it may call one ended in whose middle there was a pause of
-        some seconds, or that another app's sound has ended. Then this returns early, as interrupted.
+        What the phone says of a stream is not always true: it may call one ended that it fetched late, in whose middle
+        there was a pause of some seconds, or that another app's sound has ended. When sound was sent after its word, or
+        just before, this waits as long as the sound lasts (MP3: as it lasts at least, at 320 kbit/s) and tells no
+        duration. Else a word that came before the end returns at once, as interrupted.
 
         Raises:
             PlaybackError: the phone could not play it.
-            RequestTimedOutError: no word of its end in 10 minutes.
+            RequestTimedOutError: no word of its end 10 minutes after it should have been heard.
             Others: as `write`.
         """
         await self.end()
@@ -192,16 +231,30 @@ class SpeakerStream:
         if relay is None or self._is_interrupted:
             return Playback(duration=None, is_interrupted=True)
         is_early = relay.over.is_set()
-        with trio.move_on_after(PlayAudio.LIMIT) as patience:
+        with trio.move_on_at(max(trio.current_time(), self._heard_until) + PlayAudio.LIMIT) as patience:
             await relay.over.wait()
         if patience.cancelled_caught:
             raise RequestTimedOutError(type(self).__name__, PlayAudio.LIMIT)
         relay.check()
         if relay.answer is None:
             return Playback(duration=None, is_interrupted=True)
+        if self._is_heard_after(relay, relay.answer):
+            with trio.move_on_at(self._heard_until):
+                await self._interrupted.wait()
+            return Playback(duration=None, is_interrupted=self._interrupted.is_set())
         if not relay.answer.succeeded:
             raise PlaybackError(relay.answer.text)
         return Playback(duration=relay.answer.duration, is_interrupted=is_early)
+
+    def _is_heard_after(self, relay: _Relay, answer: PlayAnswer) -> bool:
+        """Whether the phone plays on after its word of the end.
+
+        Where it does not listen, the cloud has it come again with the next sound. It calls the first time ended then,
+        with success, and its word about the second time is thrown away (P3 4.4, 4.6).
+        """
+        since = relay.over_at - (_ASKED_AGAIN if answer.succeeded else 0.0)
+        is_asked_again = relay.fed_at is not None and relay.fed_at > since
+        return is_asked_again and relay.over_at < self._heard_until - _EARLY
 
     # What the manager uses
 
@@ -223,6 +276,7 @@ class SpeakerStream:
         if self.is_open:
             self._is_interrupted = True
             self._end_relay()
+        self._interrupted.set()
         if self._relay is not None:
             self._relay.finish()
 
@@ -293,9 +347,11 @@ class SpeakerStream:
     # Sound
 
     async def _send(self, data: bytes) -> None:  # noqa: ASYNC910 - whoever calls it checkpoints
-        for piece in _pieces(data):
+        for piece in _parts(data, _PIECE):
             while True:
                 relay = await self._ready_relay()
+                await relay.wait_room(len(piece))
+                self._check()
                 await self._link.send(AudioFrame(stream_id=relay.stream_id, data=piece), until_taken=True)
                 # The link may have been down meanwhile, for longer than the cloud waits: then nobody heard this piece.
                 if not relay.is_stale(self._link.base_url):
@@ -321,7 +377,7 @@ class SpeakerStream:
         if self._encoder is not None:
             await self._send(await self._link.offload(self._encoder.flush))
 
-    def _note_pcm(self, seconds: float) -> None:
+    def _note(self, seconds: float) -> None:
         self._heard_until = max(self._heard_until, trio.current_time()) + seconds
         self._fed.set()
 
@@ -339,5 +395,14 @@ class SpeakerStream:
                     await self._flush()
 
 
-def _pieces(data: bytes) -> Iterator[bytes]:
-    return (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+def _parts(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[start : start + size] for start in range(0, len(data), size))
+
+
+def _checked_bytes(data: bytes | bytearray | memoryview) -> bytes:
+    """Copy bytes, and nothing else that `bytes` would make some of: of a number it makes zeros."""
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        msg = f"data is {type(data).__name__}; pass bytes, a bytearray or a memoryview"
+        raise TypeError(msg) from None
