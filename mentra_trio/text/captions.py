@@ -1,9 +1,11 @@
 """What is being said, as it is being said: the newest words at the bottom.
 
-Words of one speaker flow on, a change of speaker begins a line. Lines only ever move up: the window over them does not
-go back when a recogniser takes words back, and a line above the newest words does not change. That holds because a line
-depends on nothing behind its end: what is said later continues the last line and leaves the others alone. For the same
-reason an hour of speech costs no more than its last sentence: only the last line of what is final is kept as text.
+Words of one speaker flow on, a change of speaker begins a line. Lines stand from the top, and only ever move up: the
+window over them does not go back when a recogniser takes words back, and a line above the newest words does not change.
+That holds because a line depends on nothing behind its end: what is said later continues the last line and leaves the
+others alone. For the same reason an hour of speech costs no more than its last sentence: only the last line of what is
+final is kept as text. Where an utterance grows while a later one is on the display already (P2 3.5), the window goes on
+by as many lines: what is below keeps its row, and what is above makes room, also where rows at the bottom are free.
 
 The one exception: a recogniser that takes back more lines than can be seen would leave an empty view, so what is left
 of its words is shown.
@@ -11,12 +13,13 @@ of its words is shown.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 
 import attrs
 
-from .kinds import KINDS, Kind
+from .kinds import KINDS, NEWLINE, Kind
 from .measuring import byte_size
 from .profiles import Profile
 from .wrapping import DEFAULT_STYLE, Style, iter_lines
@@ -25,6 +28,12 @@ _MAX_OPEN = 4
 """Utterances that may go on at the same time. Beyond, the oldest one is taken for finished: its final was lost."""
 _REMEMBERED = 16
 """Finished utterances whose stragglers are known."""
+_OVERTAKEN = 2
+"""Later utterances that end while nothing comes for an earlier one: then that has no final (P2 3.5, T7)."""
+_OVERLAP = 3
+"""Characters that make the cloud merge two utterances (P2 3.5)."""
+_BLANKS = re.compile("[\t-\r\x1c-\x20\x85\u2028\u2029]+")
+"""White space that means no more than a space. Others, as those that do not break, are part of the text."""
 
 
 def _dash(_speaker: str) -> str:
@@ -38,19 +47,21 @@ class _Utterance:
     is_final: bool
     _turns: list[tuple[int, str | None]]
     """Where in the text who begins to speak. A recogniser begins no utterance for another speaker (P2 3.3.3)."""
+    overtaken: int = attrs.field(default=0, init=False)
+    """Later utterances that have ended since the last step."""
 
     @property
     def parts(self) -> list[tuple[str, str | None]]:
         """What is said, and by whom; `None` is whoever spoke before."""
         ends = [*(start for start, _ in self._turns[1:]), len(self.text)]
         return [
-            (self.text[start:end].strip(), speaker) for (start, speaker), end in zip(self._turns, ends, strict=True)
+            (self.text[start:end].strip(" "), speaker) for (start, speaker), end in zip(self._turns, ends, strict=True)
         ]
 
     def go_on(self, text: str, speaker: str | None, *, is_final: bool) -> None:
         """Take the next step. What it has more than the last one is what its speaker says."""
         known = min(len(self.text), len(text))
-        self.text, self.is_final = text, is_final
+        self.text, self.is_final, self.overtaken = text, is_final, 0
         self._turns[1:] = [turn for turn in self._turns[1:] if turn[0] < len(text)]
         if speaker is None or speaker == self._turns[-1][1]:
             return
@@ -118,15 +129,21 @@ class CaptionView:
         """
         if utterance is not None and utterance in self._finished:
             return False
-        text = " ".join(text.split())
-        for other in self._open:
+        text = _on_one_line(text)
+        for place, other in enumerate(self._open):
             if other.key == utterance and not (other.is_final and utterance is None):
                 if other.is_final:
                     return False
+                if is_final:
+                    self._open[place + 1 :] = _not_merged(other.text, text, self._open[place + 1 :])
                 other.go_on(text, speaker, is_final=is_final)
                 break
         else:
+            place = len(self._open)
             self._open.append(_Utterance(utterance, text, is_final, [(0, speaker)]))
+        if is_final:
+            for other in self._open[:place]:
+                other.overtaken += 1
         self._settle()
         return self._draw()
 
@@ -134,13 +151,17 @@ class CaptionView:
         """Forget everything, who spoke too."""
         self._fixed.clear()
         self._open.clear()
+        self._finished.clear()
         self._fixed_count = self._first = 0
         self._tail, self._speaker, self._lines = "", None, ()
 
     def _settle(self) -> None:
         """Put what is final, and has nothing unfinished before it, among the lines that do not change."""
-        while self._open and (self._open[0].is_final or len(self._open) > _MAX_OPEN):
-            utterance = self._open.pop(0)
+        while self._open:
+            utterance = self._open[0]
+            if not utterance.is_final and utterance.overtaken < _OVERTAKEN and len(self._open) <= _MAX_OPEN:
+                break
+            del self._open[0]
             if utterance.key is not None:
                 self._finished.append(utterance.key)
             paragraphs, self._speaker = self._continued([self._tail], self._speaker, utterance)
@@ -178,7 +199,8 @@ class CaptionView:
         lines = [*self._fixed, *moving]
         forgotten = self._fixed_count - len(self._fixed)
         last = forgotten + len(lines)
-        self._first = max(0, min(max(self._first, last - self.size), last - 1))
+        first = max(self._first, last - self.size, self._held(lines, forgotten))
+        self._first = max(0, min(first, last - 1))
         shown = lines[max(self._first - forgotten, 0) :]
         while len(shown) > 1 and byte_size("\n".join(shown)) > self.profile.max_bytes:
             shown = shown[1:]
@@ -186,6 +208,51 @@ class CaptionView:
         is_changed = tuple(shown) != self._lines
         self._lines = tuple(shown)
         return is_changed
+
+    def _held(self, lines: list[str], forgotten: int) -> int:
+        """Give the line with which the view begins at the earliest if no line in it may go down."""
+        held, changed = 0, len(lines)
+        for row, line in enumerate(self._lines):
+            place = max(self._first + row - forgotten, 0)
+            if lines[place : place + 1] != [line]:
+                changed = min(changed, place)
+            if line in lines[changed:] and line not in self._lines[row + 1 :]:
+                held = max(held, forgotten + lines.index(line, changed) - row)
+        return held
+
+
+def _not_merged(said: str, final: str, later: list[_Utterance]) -> list[_Utterance]:
+    """Leave out later utterances that are part of a final: those that the cloud has merged never end (P2 3.5).
+
+    Their words are among those that the final has more than its last interim.
+    """
+    known, whole = len(_bare(said)), _bare(final)
+    return [
+        other
+        for other in later
+        if other.is_final
+        or len(words := _bare(other.text)) < _OVERLAP
+        or (place := whole.rfind(words)) < 0
+        or place + len(words) <= known
+    ]
+
+
+def _bare(text: str) -> str:
+    """Give the letters and digits of a text: finals differ from interims in case, marks and spaces."""
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _on_one_line(text: str) -> str:
+    """Make one line of a text, without a space where the script has none."""
+    if not text.strip():
+        return ""
+    return _BLANKS.sub(_blank, text).strip(" ")
+
+
+def _blank(found: re.Match[str]) -> str:
+    before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    is_inside = NEWLINE.search(found[0]) and before and after and {KINDS[before], KINDS[after]} == {Kind.IDEOGRAPH}
+    return "" if is_inside else " "
 
 
 def _joined(before: str, after: str) -> str:

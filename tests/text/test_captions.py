@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mentra_trio.text import G1, PROFILES, CaptionView, Profile, byte_size, graphemes, measure, wrap
+from mentra_trio.text import G1, NEX, PROFILES, CaptionView, Profile, byte_size, graphemes, measure, wrap
 
 from .speech import transcripts
 
@@ -144,6 +144,63 @@ def test_utterances_without_ids_follow_each_other() -> None:
     assert shown(view) == ("begun One. Two",)
 
 
+def test_a_line_below_keeps_its_row_when_the_one_above_grows() -> None:
+    """The first interims of an utterance may come before the final of the last one (P2 3.5)."""
+    view = CaptionView(attrs.evolve(G1, width=200))
+    view.update("one two three four", is_final=False, speaker="1", utterance="a")
+    view.update("yes", is_final=False, speaker="2", utterance="b")
+    assert shown(view) == ("one two three four", "- yes")
+    view.update("one two three four five.", is_final=True, speaker="1", utterance="a")
+    assert shown(view) == ("five.", "- yes")
+    view.update("yes and no", is_final=True, speaker="2", utterance="b")
+    view.update("Fine.", is_final=True, speaker="1", utterance="c")
+    assert shown(view) == ("five.", "- yes and no", "- Fine.")
+
+
+def test_a_line_below_keeps_its_row_among_equal_ones() -> None:
+    view = CaptionView(attrs.evolve(G1, width=200))
+    view.update("- yes", is_final=False, speaker="1", utterance="a")
+    view.update("yes", is_final=False, speaker="2", utterance="b")
+    assert shown(view) == ("- yes", "- yes")
+    view.update("- yes but not before the others", is_final=False, speaker="1", utterance="a")
+    assert shown(view)[1] == "- yes"
+
+
+@pytest.mark.parametrize("speaker", ["1", "2", None])
+def test_an_utterance_that_was_merged_into_the_one_before_is_shown_once(speaker: str | None) -> None:
+    """The second never gets a final (P2 3.5, rule 4)."""
+    view = CaptionView(G1)
+    view.update("turn left at the fountain", is_final=False, speaker="1", utterance="a")
+    view.update("the fountain and go", is_final=False, speaker=speaker, utterance="b")
+    view.update("Well", is_final=False, speaker="3", utterance="c")
+    view.update("Turn left at the fountain, and go straight.", is_final=True, speaker="1", utterance="a")
+    assert " ".join(shown(view)) == "Turn left at the fountain, and go straight. - Well"
+
+
+def test_what_is_said_again_is_not_taken_for_merged() -> None:
+    view = CaptionView(G1)
+    view.update("turn left", is_final=False, utterance="a")
+    view.update("left", is_final=False, utterance="b")
+    view.update("Turn left.", is_final=True, utterance="a")
+    assert shown(view) == ("Turn left. left",)
+    view.update("no", is_final=False, utterance="c")
+    view.update("Left, I know", is_final=True, utterance="b")
+    assert shown(view) == ("Turn left. Left, I know no",)
+
+
+def test_an_utterance_that_two_later_ones_overtake_has_no_final() -> None:
+    view = CaptionView(G1)
+    view.update("begun", is_final=False, utterance="a")
+    view.update("One.", is_final=True, utterance="b")
+    view.update("begun again", is_final=False, utterance="a")
+    view.update("Two.", is_final=True, utterance="c")
+    assert view.update("begun once more", is_final=False, utterance="a")
+    view.update("Three.", is_final=True, utterance="d")
+    view.update("Four.", is_final=True, utterance="e")
+    assert not view.update("begun too late", is_final=True, utterance="a")
+    assert shown(view) == ("begun once more One. Two. Three. Four.",)
+
+
 def test_an_utterance_whose_end_is_lost_holds_nothing_up() -> None:
     view = CaptionView(G1)
     for number in range(100):
@@ -162,11 +219,30 @@ def test_empty_words_are_nothing() -> None:
 
 def test_a_cleared_view_begins_anew() -> None:
     view = CaptionView(NARROW)
-    view.update("one two three four five six seven eight nine ten", is_final=True, speaker="1")
+    view.update("one two three four five six seven eight nine ten", is_final=True, speaker="1", utterance="1")
     view.clear()
     assert shown(view) == ()
-    view.update("Hi.", is_final=True, speaker="2")
+    view.update("Hi.", is_final=True, speaker="2", utterance="1")
     assert shown(view) == ("Hi.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (" it \t is\r\nten\u2028past\x85four ", "it is ten past four"),
+        ("25\u00a0km, 1\u202f000\u00a0m", "25\u00a0km, 1\u202f000\u00a0m"),
+        ("\u660e\u65e5\u3000\u306e\u671d", "\u660e\u65e5\u3000\u306e\u671d"),
+        ("\u660e\u65e5\u306e\n \u671d\u3002", "\u660e\u65e5\u306e\u671d\u3002"),
+        ("\u660e\u65e5 \u306e\u671d", "\u660e\u65e5 \u306e\u671d"),
+        ("\u660e\u65e5\nten", "\u660e\u65e5 ten"),
+        ("\ud55c\uad6d\n\uc0ac\ub78c", "\ud55c\uad6d \uc0ac\ub78c"),
+        ("\u00a0\u3000", ""),
+    ],
+)
+def test_white_space_with_a_meaning_is_kept(text: str, line: str) -> None:
+    view = CaptionView(G1)
+    view.update(text, is_final=True)
+    assert view.text == line
 
 
 def test_a_view_without_lines_is_refused() -> None:
@@ -175,10 +251,21 @@ def test_a_view_without_lines_is_refused() -> None:
 
 
 @pytest.mark.parametrize("profile", list(PROFILES), ids=lambda profile: profile.id)
-def test_an_hour_of_speech_never_moves_a_line_back(profile: Profile) -> None:
-    view, first = CaptionView(profile), 0
+@pytest.mark.parametrize("silence", [12, 3, 1.0])
+def test_many_beginnings_never_move_a_line_down(profile: Profile, silence: float) -> None:
+    for seed in range(40):
+        check_speech(CaptionView(profile), seed, seconds=8, silence=silence)
+
+
+@pytest.mark.parametrize("profile", list(PROFILES), ids=lambda profile: profile.id)
+def test_an_hour_of_speech_never_moves_a_line_down(profile: Profile) -> None:
+    check_speech(CaptionView(profile), 7, seconds=3600, silence=60)
+
+
+def check_speech(view: CaptionView, seed: int, *, seconds: float, silence: float) -> None:
+    profile, first = view.profile, 0
     fixed: list[str] = []
-    for _, said in transcripts(7, seconds=3600, silence=60):
+    for _, said in transcripts(seed, seconds=seconds, silence=silence):
         before = view.lines
         changed = view.update(said.text, is_final=said.is_final, speaker=said.speaker_id, utterance=said.utterance_id)
         assert changed is (view.lines != before)
@@ -191,7 +278,20 @@ def test_an_hour_of_speech_never_moves_a_line_back(profile: Profile) -> None:
         fixed += [""] * (forgotten - len(fixed))
         assert fixed[forgotten:] == list(view._fixed)[: len(fixed) - forgotten]
         fixed[forgotten:] = view._fixed
-        assert all(before.index(line) >= place for place, line in enumerate(view.lines) if line in before)
+        after = view.lines
+        same = [line for line in after if before.count(line) == after.count(line) == 1]
+        assert all(before.index(line) >= after.index(line) for line in same)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_merged_words_are_not_shown_twice(seed: int) -> None:
+    """Whatever is on the display when an utterance ends has been said once: the words of the generator are rare."""
+    view = CaptionView(NEX)
+    for _, said in transcripts(seed, seconds=120, silence=1.0):
+        view.update(said.text, is_final=said.is_final, speaker=said.speaker_id, utterance=said.utterance_id)
+        words = [word for word in view.text.replace(".", "").split() if len(word) > 12]
+        if said.is_final:
+            assert len(words) == len(set(words))
 
 
 def test_words_that_come_one_by_one_are_wrapped_as_if_they_had_come_at_once() -> None:
@@ -203,7 +303,7 @@ def test_words_that_come_one_by_one_are_wrapped_as_if_they_had_come_at_once() ->
 
 
 STEPS = st.tuples(
-    st.one_of(st.text(max_size=40), st.text(st.sampled_from("ab \u660ee\u0301\u200d\n"), max_size=40)),
+    st.one_of(st.text(max_size=40), st.text(st.sampled_from("ab \u660ee\u0301\u200d\n\u00a0\u3000"), max_size=40)),
     st.booleans(),
     st.sampled_from([None, "1", "2"]),
     st.sampled_from([None, "a", "b", "c"]),
