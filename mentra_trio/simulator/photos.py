@@ -46,7 +46,7 @@ def request_photo(connection: AppConnection, session: UserSession, fields: JsonO
     package_name, request_id = str(fields.get("packageName")), str(fields.get("requestId"))
     if request_id in session.photos:
         session.cloud.report(package_name, "P3 5.2", "it asked for two photos under one id")
-    elif package_name in session.photos.values():
+    elif package_name in session.shots.values():
         session.cloud.report(package_name, "P3 5.5", "it asked for a photo while another one is taken")
     custom = fields.get("customWebhookUrl")
     app = session.cloud.store.apps.get(package_name)
@@ -55,7 +55,7 @@ def request_photo(connection: AppConnection, session: UserSession, fields: JsonO
     if custom:
         connection.send(messages.photo_forwarded(fields, session.cloud.timestamp()))
     else:
-        session.photos[request_id] = package_name
+        session.photos[request_id] = session.shots[request_id] = package_name
 
 
 def answer_photo(session: UserSession, body: JsonObject) -> Reply:
@@ -72,6 +72,7 @@ def answer_photo(session: UserSession, body: JsonObject) -> Reply:
     if fault is not None:
         return messages.reply(400, success=False, message=fault, timestamp=now)
     package_name = session.photos.pop(str(request_id), None)
+    session.shots.pop(str(request_id), None)
     app = None if package_name is None else session.app(package_name)
     if app is not None:
         app.relay(messages.photo_response(body))
@@ -159,6 +160,7 @@ def snap(user: User, message: JsonObject) -> None:
     """Take a photo as the phone was told. Glasses without a camera say nothing (P3 0.5)."""
     camera, model = user.glasses.camera, capabilities(user.glasses.model)
     if model is not None and not model["hasCamera"]:
+        user.end_photo(str(message.get("requestId")))
         return
     if camera.is_busy:
         user.report_photo(_failed(message, "CAMERA_BUSY", "another photo is being taken"))
@@ -177,6 +179,7 @@ async def _take(user: User, camera: Camera, message: JsonObject) -> None:
         await trio.sleep(camera.takes)
     finally:
         camera.is_busy = False
+        user.end_photo(str(message.get("requestId")))
     request_id, url = str(message.get("requestId")), str(message.get("webhookUrl"))
     if camera.outcome is PhotoOutcome.SILENT:
         return

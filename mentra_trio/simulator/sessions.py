@@ -80,6 +80,8 @@ class UserSession:
     """Streams of sound that apps feed."""
     photos: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
     """Which app asked for a photo, by the id of the request; never forgotten unless answered (P3 5.3)."""
+    shots: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
+    """Which app asked for a photo at which the glasses still work, by the id of the request: what strict mode minds."""
     streams: Streams = attrs.field(init=False, repr=False)
     """Live video."""
     display: DisplayManager = attrs.field(init=False, repr=False)

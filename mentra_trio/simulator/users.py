@@ -207,6 +207,12 @@ class User:
         session = self._cloud.session(self.user_id)
         return 503 if session is None else answer_photo(session, dict(fields)).status
 
+    def end_photo(self, request_id: str) -> None:
+        """Note that the glasses are done with a photo, of which the cloud itself hears nothing."""
+        session = self._cloud.session(self.user_id)
+        if session is not None:
+            session.shots.pop(request_id, None)
+
     def wear(self, model: str) -> None:
         """Put on other glasses, such as `Mentra Live`. They are connected, and have Wi-Fi where they can."""
         abilities = capabilities(model) or {}

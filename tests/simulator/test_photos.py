@@ -178,6 +178,23 @@ async def test_the_field_of_view_reaches_the_glasses(autojump_clock: MockClock) 
         assert user.glasses.camera.fov == 92
 
 
+@pytest.mark.parametrize(
+    ("outcome", "error"), [(PhotoOutcome.REPORTED, PhotoError), (PhotoOutcome.SILENT, RequestTimedOutError)]
+)
+async def test_p3_5_5_an_app_may_ask_again_though_the_cloud_heard_nothing(
+    autojump_clock: MockClock, outcome: PhotoOutcome, error: type[Exception]
+) -> None:
+    async with worn(mode=Mode.FAITHFUL) as (user, session):
+        camera = user.glasses.camera
+        camera.outcome = outcome
+        with pytest.raises(error):
+            await session.camera.take_photo()
+        await trio.testing.wait_all_tasks_blocked()
+        camera.outcome = PhotoOutcome.UPLOADED
+        assert isinstance(await session.camera.take_photo(), Photo)
+        assert user.socket(PACKAGE)._cloud.violations == ()
+
+
 async def test_what_a_correct_app_never_does_is_told(autojump_clock: MockClock) -> None:
     async with worn(mode=Mode.FAITHFUL) as (user, session):
         for _ in range(2):
