@@ -317,6 +317,44 @@ async def test_a_cancelled_photo_is_forgotten(autojump_clock: MockClock) -> None
         assert isinstance(at.shots.last, Photo)
 
 
+async def test_the_next_photo_waits_until_the_glasses_are_done_with_a_cancelled_one(autojump_clock: MockClock) -> None:
+    """P3 5.5: they take 5 to 14 s, and may say nothing to whoever asks meanwhile."""
+    async with scene() as at:
+        await at.shoot()
+        await trio.sleep(0.5)
+        at.shots.scope.cancel()
+        again = await at.shoot()
+        assert trio.current_time() == 15
+        await upload_photo(at.app, again)
+        await wait_all_tasks_blocked()
+        assert isinstance(at.shots.last, Photo)
+        await at.shoot()
+        assert trio.current_time() == 15
+
+
+async def test_the_next_photo_waits_until_the_glasses_are_done_with_one_for_elsewhere(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene() as at:
+        request = await at.shoot(lambda: at.session.camera.take_photo_to("https://photos.example.com/in"))
+        await at.respond(request, success=True, photoUrl="https://photos.example.com/in")
+        assert isinstance(at.shots.last, PhotoForwarded)
+        await at.shoot()
+        assert trio.current_time() == 15
+
+
+async def test_the_end_of_the_session_ends_the_wait_for_the_glasses(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        await at.shoot()
+        at.shots.scope.cancel()
+        await wait_all_tasks_blocked()
+        at.nursery.start_soon(at.shots.take)
+        await trio.sleep(1)
+        await at.session.end()
+        await wait_all_tasks_blocked()
+        assert [(when, type(outcome)) for when, outcome in at.shots.outcomes] == [(1, SessionClosedError)]
+
+
 async def test_glasses_without_a_camera_are_not_asked(autojump_clock: MockClock) -> None:
     async with scene(capabilities=NO_CAMERA) as at:
         camera = at.session.camera
@@ -357,6 +395,36 @@ async def test_an_impossible_exposure_is_a_mistake(autojump_clock: MockClock, ex
             await link.session.camera.take_photo(exposure=exposure)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"size": "huge"}, ValueError, "size is 'huge'; write one of small, medium, large, full"),
+        ({"size": None}, ValueError, "size is None"),
+        ({"compression": 3}, ValueError, "compression is 3; write one of none, medium, heavy"),
+        ({"sound": "yes"}, TypeError, "sound is 'yes'; pass True or False"),
+        ({"exposure": True}, TypeError, "exposure is True; pass seconds"),
+        ({"exposure": "x"}, TypeError, "exposure is 'x'; pass seconds"),
+    ],
+)
+async def test_an_option_of_another_kind_is_a_mistake(
+    autojump_clock: MockClock, options: Json, error: type[Exception], match: str
+) -> None:
+    async with connected() as link:
+        camera = link.session.camera
+        with pytest.raises(error, match=match):
+            await camera.take_photo(**options)
+        with pytest.raises(error, match=match):
+            await camera.take_photo_to("https://photos.example.com", **options)
+
+
+async def test_the_words_of_the_wire_are_taken(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        words: Json = {"size": "large", "compression": "heavy"}
+        request = await at.shoot(lambda: at.session.camera.take_photo(**words))
+        assert (request["size"], request["compress"]) == ("large", "heavy")
+        await upload_photo(at.app, request)
+
+
 # Elsewhere
 
 
@@ -381,7 +449,28 @@ async def test_what_goes_elsewhere_can_fail_too(autojump_clock: MockClock) -> No
         assert isinstance(at.shots.last, PhotoError)
 
 
-@pytest.mark.parametrize("url", ["", "photos.example.com/in", "ftp://photos.example.com", "/in", "https://"])
+@pytest.mark.parametrize("token", [5, b"x"])
+async def test_a_token_is_text(autojump_clock: MockClock, token: object) -> None:
+    async with connected() as link:
+        given: Json = {"auth_token": token}
+        with pytest.raises(TypeError, match=f"auth_token is {type(token).__name__}; pass text, or None"):
+            await link.session.camera.take_photo_to("https://photos.example.com", **given)
+
+
+async def test_a_url_is_text(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        given: Json = {"url": None}
+        with pytest.raises(TypeError, match="url is NoneType, not text"):
+            await link.session.camera.take_photo_to(**given)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "photos.example.com/in", "ftp://photos.example.com", "/in", "https://"),
+        *("http://a b/", "http://a.b/c d", "http://[", "http://a.b/\n"),
+    ],
+)
 async def test_a_url_that_no_glasses_can_reach_is_a_mistake(autojump_clock: MockClock, url: str) -> None:
     async with connected() as link:
         with pytest.raises(ValueError, match="url"):
@@ -401,11 +490,23 @@ async def test_each_field_of_view_is_sent(autojump_clock: MockClock, fov: int) -
         assert sent["requestId"].startswith("cam_fov_")
 
 
-@pytest.mark.parametrize("fov", [85, 0, 119])
-async def test_another_field_of_view_would_close_the_socket(autojump_clock: MockClock, fov: int) -> None:
+async def test_a_position_can_be_a_word_of_the_wire(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        camera = link.session.camera
+        word: Json = {"position": "top"}
+        await camera.set_fov(82, **word)
+        assert (await link.socket.expect("camera_fov_set"))["roiPosition"] == "top"
+        word = {"position": "left"}
+        for fov in (82, 118):
+            with pytest.raises(ValueError, match="position is 'left'; write one of center, top, bottom"):
+                await camera.set_fov(fov, **word)
+
+
+@pytest.mark.parametrize("fov", [85, 0, 119, 82.0, "82", [82], None])
+async def test_another_field_of_view_would_close_the_socket(autojump_clock: MockClock, fov: object) -> None:
     """P3 7: the cloud answers it with MALFORMED_MESSAGE and a close."""
     async with connected() as link:
         with pytest.raises(ValueError, match="82, 92, 102, 118"):
-            await link.session.camera.set_fov(fov)
+            await link.session.camera.set_fov(fov)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await wait_all_tasks_blocked()
         assert link.socket.unread() == []

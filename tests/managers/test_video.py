@@ -443,6 +443,43 @@ async def test_a_lost_connection_does_not_touch_the_stream(autojump_clock: MockC
         assert (await socket.expect("stream_stop"))["streamId"] == "s1"
 
 
+@pytest.mark.parametrize("url", [None, RTMP])
+async def test_a_stream_that_began_while_nothing_was_heard_is_found(autojump_clock: MockClock, url: str | None) -> None:
+    """P3 6.5: the cloud says again what goes on, and not what it has said."""
+    async with scene() as at:
+        viewer, _ = await at.open(url)
+        await at.socket.cut()
+        socket = await at.link.next_socket()
+        if url is None:
+            await socket.send("rtmp_stream_status", streamId="s0", status="active", resumed=True)
+            await tell_managed(socket, "active", resumed=True, **HLS)
+            await answer_check(socket, type="managed", streamId="m1", status="active")
+        else:
+            await tell(socket, "active", twin=False, resumed=True)
+            await answer_check(socket, type="unmanaged", streamId="s1", status="active")
+        await wait_all_tasks_blocked()
+        assert viewer.seen == ("s1" if url else "m1", VideoState.ACTIVE)
+        viewer.leave.set()
+        await socket.expect("stream_stop" if url else "managed_stream_stop")
+
+
+async def test_what_goes_on_before_the_start_is_sent_is_no_answer(autojump_clock: MockClock) -> None:
+    """The start of a stream waits for the connection, which begins with what an older one does."""
+    async with scene() as at:
+        await at.socket.cut()
+        camera = at.link.session.camera
+        viewer = Viewer(lambda: camera.open_stream(clear=False))
+        at.nursery.start_soon(viewer.run)
+        await wait_all_tasks_blocked()
+        socket = await at.link.next_socket()
+        await tell_managed(socket, "active", "m0", resumed=True, **HLS)
+        await socket.expect("managed_stream_request")
+        await wait_all_tasks_blocked()
+        assert viewer.stream is None
+        await tell_managed(socket, "active", **HLS)
+        assert viewer.seen == ("m1", VideoState.ACTIVE)
+
+
 @pytest.mark.parametrize("info", [{}, {"type": "unmanaged", "streamId": "other", "status": "active"}])
 async def test_a_stream_that_ended_while_nothing_was_heard_is_found_out(autojump_clock: MockClock, info: Json) -> None:
     """P3 6.5: the cloud tells only of what goes on."""
@@ -493,7 +530,16 @@ async def test_a_resumed_stream_is_no_answer_to_a_start(autojump_clock: MockCloc
 
 
 @pytest.mark.parametrize(
-    "url", ["", "live.example.com/app", "ftp://live.example.com", "rtmp://", "file:///x", "RTMP://example.com/x"]
+    "url",
+    [
+        "",
+        "live.example.com/app",
+        "ftp://live.example.com",
+        "rtmp://",
+        "file:///x",
+        "RTMP://example.com/x",
+        "rtmp://a b/c",
+    ],
 )
 async def test_an_address_that_nobody_can_stream_to_is_a_mistake(autojump_clock: MockClock, url: str) -> None:
     async with connected() as link:
@@ -510,6 +556,25 @@ async def test_restream_targets_are_checked(autojump_clock: MockClock) -> None:
             camera.open_stream(restream_to=["https://example.com"])
         with pytest.raises(TypeError, match="list"):
             camera.open_stream(restream_to=RTMP)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"url": 5}, "url is int, not text"),
+        ({"restream_to": None}, "restream_to is NoneType; pass a list"),
+        ({"restream_to": [5]}, "each of restream_to is int, not text"),
+        ({"video": {"width": 640}}, "video is dict; pass VideoOptions"),
+        ({"audio": 5}, "audio is int; pass AudioOptions"),
+        ({"sound": "yes"}, "sound is 'yes'; pass True or False"),
+        ({"clear": 1}, "clear is 1; pass True or False"),
+        ({"takeover": "no"}, "takeover is 'no'; pass True or False"),
+    ],
+)
+async def test_options_of_another_kind_are_mistakes(autojump_clock: MockClock, options: Json, match: str) -> None:
+    async with connected() as link:
+        with pytest.raises(TypeError, match=match):
+            link.session.camera.open_stream(**options)
 
 
 @pytest.mark.parametrize(

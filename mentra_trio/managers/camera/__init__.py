@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import attrs
@@ -15,30 +15,36 @@ from mentra_trio._arguments import check_hardware
 from mentra_trio._link import Link
 from mentra_trio._wire.actions.camera import ForwardPhoto, PhotoFailure, SetFov, TakePhoto
 from mentra_trio._wire.actions.video import StartManagedStream
-from mentra_trio.errors import PhotoError, StreamError
+from mentra_trio.errors import MentraError, PhotoError, StreamError
 from mentra_trio.models.camera import FovPosition, Photo, PhotoCompression, PhotoForwarded, PhotoSize
 
-from .video import VideoStream, check, end_left_behind, open_video, start_of
+from .video import VideoStream, check, check_flag, end_left_behind, host_of, open_video, start_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from mentra_trio._wire.actions.video import StartStream
+    from mentra_trio._wire.outbound import Request
     from mentra_trio.models.video import AudioOptions, ExistingVideo, VideoOptions
 
 P = TypeVar("P", Photo, PhotoForwarded)
+E = TypeVar("E", bound=StrEnum)
 
 FIELDS_OF_VIEW = (82, 92, 102, 118)
 """Degrees that the cloud takes (P3 7)."""
 _LONGEST_EXPOSURE = 1.0
 """Seconds; more is a mistake."""
+GLASSES_LIMIT = 15.0
+"""Seconds after which the glasses are done with a photo of which nothing is heard: they take 5 to 14 (P3 5.5)."""
 
 
 @attrs.define(eq=False, repr=False)
 class CameraManager:
     """The camera of the glasses. Needs the permission `CAMERA`.
 
-    The camera takes one photo at a time: calls of one session wait for each other, in their order.
+    The camera takes one photo at a time, and glasses that are asked meanwhile may say nothing at all: calls of one
+    session wait for each other, in their order. After one that was cancelled, or whose photo goes elsewhere, the next
+    one is sent 15 s after it, since nobody tells when the glasses are done. Other apps' photos are not waited for.
 
     Every method raises `PermissionDeniedError` when the app does not declare the permission, `DeviceUnavailableError`
     when the glasses have no camera, or when they or the phone are away, and `SessionClosedError` when the session is
@@ -47,6 +53,8 @@ class CameraManager:
 
     _link: Link
     _turn: trio.StrictFIFOLock = attrs.field(init=False, factory=trio.StrictFIFOLock)
+    _busy_until: float = attrs.field(init=False, default=-math.inf)
+    """When the glasses are surely done with what was asked last, on the Trio clock."""
     _is_streaming: bool = attrs.field(init=False, default=False)
     _has_older: bool = attrs.field(init=False, default=False)
     """Whether this session had a managed stream already, whose end the cloud may still have to tell."""
@@ -72,24 +80,25 @@ class CameraManager:
             sound: whether the shutter is heard; `None` leaves it to the cloud, which lets it be heard.
             exposure: seconds, for glasses that can; `None` is automatic.
 
-        Cancelling: the glasses still take the photo, and the upload is refused. The next call does not wait for that.
+        Cancelling: the glasses still take the photo, and the upload is refused. The next call waits for that.
 
         Raises:
-            PhotoError: there is no photo; `code` says why. `CAMERA_BUSY` after a cancelled call or during a stream.
-            RequestTimedOutError: 30 s after the request was sent nothing had come.
+            PhotoError: there is no photo; `code` says why. `CAMERA_BUSY` during a stream of this session.
+            RequestTimedOutError: 30 s after the request was sent nothing had come. Glasses that are busy with another
+                app's photo may be as silent.
             CloudRefusedError, LinkDownError: it was not sent on.
+            ValueError, TypeError: an option is none of these.
         """
+        check_flag("sound", sound)
         request = TakePhoto(
             request_id=_new_id(),
-            size=size,
-            compress=compression,
+            size=_one_of("size", PhotoSize, size),
+            compress=_one_of("compression", PhotoCompression, compression),
             sound=sound,
             save_to_gallery=False,
             exposure_time_ns=_nanoseconds(exposure),
         )
-        self._check_camera()
-        async with self._turn:
-            return _result(await self._link.call(request))
+        return await self._capture(request)
 
     async def take_photo_to(
         self,
@@ -114,24 +123,45 @@ class CameraManager:
             save_to_gallery: the cloud echoes this and does nothing else about it (P3 5.2).
 
         Raises:
-            PhotoError, RequestTimedOutError, CloudRefusedError, LinkDownError: as `take_photo`.
+            PhotoError, RequestTimedOutError, CloudRefusedError, LinkDownError, ValueError, TypeError: as `take_photo`.
         """
-        if urlsplit(url).scheme not in ("https", "http") or not urlsplit(url).hostname:
-            msg = "url has to be an absolute one that begins with https:// or http://"
-            raise ValueError(msg)
+        check_flag("sound", sound)
+        check_flag("save_to_gallery", save_to_gallery)
         request = ForwardPhoto(
             request_id=_new_id(),
-            size=size,
-            compress=compression,
+            size=_one_of("size", PhotoSize, size),
+            compress=_one_of("compression", PhotoCompression, compression),
             sound=sound,
             save_to_gallery=save_to_gallery,
-            custom_webhook_url=url,
-            auth_token=auth_token,
+            custom_webhook_url=_checked_url(url),
+            auth_token=_checked_token(auth_token),
             exposure_time_ns=_nanoseconds(exposure),
         )
+        return await self._capture(request)
+
+    async def _capture(self, request: Request[P | PhotoFailure]) -> P:
+        """Ask for a photo when it is its turn.
+
+        The glasses are done when the photo is here or it has failed; not when the call is cancelled, nor when they were
+        only told.
+        """
         self._check_camera()
         async with self._turn:
-            return _result(await self._link.call(request))
+            if self._busy_until > trio.current_time():
+                with trio.move_on_at(self._busy_until):
+                    await self._link.state.device.wait_for(lambda _: False)  # raises when the session is over
+                self._check_camera()
+            try:
+                answer = await self._link.call(request, on_written=self._note_work)
+            except MentraError:
+                self._busy_until = -math.inf
+                raise
+            if not isinstance(answer, PhotoForwarded):
+                self._busy_until = -math.inf
+            return _result(answer)
+
+    def _note_work(self) -> None:
+        self._busy_until = trio.current_time() + GLASSES_LIMIT
 
     async def set_fov(self, fov: int, *, position: FovPosition = FovPosition.CENTER) -> None:
         """Set the field of view of the camera, 82, 92, 102 or 118 degrees.
@@ -145,17 +175,19 @@ class CameraManager:
 
         Raises:
             LinkDownError: too many commands are waiting.
+            ValueError: there is no such field of view, or position.
         """
-        if fov not in FIELDS_OF_VIEW:
+        if type(fov) is not int or fov not in FIELDS_OF_VIEW:  # the cloud compares with whole numbers
             msg = f"fov is {fov!r}; the cloud takes {', '.join(map(str, FIELDS_OF_VIEW))}"
             raise ValueError(msg)
+        part = _one_of("position", FovPosition, position)
         whole = fov == FIELDS_OF_VIEW[-1]
         self._check_hardware()
         await self._link.send(
             SetFov(
                 request_id=f"cam_fov_{uuid4()}",
                 fov=fov,
-                roi_position=(FovPosition.CENTER if whole else position).value,
+                roi_position=(FovPosition.CENTER if whole else part).value,
             )
         )
 
@@ -195,8 +227,10 @@ class CameraManager:
             StreamError: it did not start; `ALREADY_STREAMING` for a second one of this session.
             RequestTimedOutError: the glasses did not start it in time (75 s). It was stopped.
             CloudRefusedError, LinkDownError: it was not passed on.
-            ValueError: an address is none of these.
+            ValueError, TypeError: an address is none of these, or an option of another kind.
         """
+        check_flag("clear", clear)
+        check_flag("takeover", takeover)
         request = start_of(url, restream_to=restream_to, video=video, audio=audio, sound=sound)
         return self._open(request, clear=clear, takeover=takeover)
 
@@ -246,13 +280,43 @@ def _new_id() -> str:
     return f"photo_req_{uuid4()}"
 
 
-def _nanoseconds(exposure: float | None) -> int | None:
+def _nanoseconds(exposure: object) -> int | None:
     if exposure is None:
         return None
+    if isinstance(exposure, bool) or not isinstance(exposure, int | float):
+        msg = f"exposure is {exposure!r}; pass seconds as a number such as 0.01, or None"
+        raise TypeError(msg)
     if not (math.isfinite(exposure) and 0 < exposure <= _LONGEST_EXPOSURE):
         msg = f"exposure must be positive and at most {_LONGEST_EXPOSURE:g} seconds, or None"
         raise ValueError(msg)
     return max(1, round(exposure * 1e9))
+
+
+def _one_of(name: str, kind: type[E], value: object) -> E:
+    """Take the wire's own word too: whoever has no type checker writes `"large"`."""
+    for each in kind:
+        if each == value:
+            return each
+    msg = f"{name} is {value!r}; write one of {', '.join(kind)}"
+    raise ValueError(msg)
+
+
+def _checked_url(url: object) -> str:
+    # Without the address in the message: it may hold a key.
+    if not isinstance(url, str):
+        msg = f"url is {type(url).__name__}, not text"
+        raise TypeError(msg)
+    if url.partition("://")[0].lower() not in ("https", "http") or host_of(url) is None or url.split() != [url]:
+        msg = "url has to be an absolute one that begins with https:// or http://, without spaces"
+        raise ValueError(msg)
+    return url
+
+
+def _checked_token(token: object) -> str | None:
+    if token is None or isinstance(token, str):
+        return token
+    msg = f"auth_token is {type(token).__name__}; pass text, or None"
+    raise TypeError(msg)
 
 
 def _result(answer: P | PhotoFailure) -> P:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from mentra_trio.errors import LinkDownError, RequestTimedOutError, SessionClose
 from mentra_trio.models.video import AudioOptions, ExistingVideo, VideoOptions, VideoState, VideoStatus, VideoUrls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator
 
     from mentra_trio._wire.rest import RestRequest
     from mentra_trio.models.video import RestreamTarget
@@ -93,7 +94,7 @@ class VideoStream:
             CloudRefusedError, DecodeError: another answer than these.
             SessionClosedError: the session is over.
         """
-        _check_address(url, _RESTREAM)
+        _check_address("url", url, _RESTREAM)
         return await self._about_targets(AddTarget(self.stream_id, url, name))
 
     async def remove_target(self, target_id: str) -> None:
@@ -159,17 +160,12 @@ class VideoStream:
 @asynccontextmanager
 async def open_video(link: Link, start: StartStream | StartManagedStream) -> AsyncGenerator[VideoStream, None]:
     """Start a stream, and stop it when the block is left, or the start is given up."""
-    is_sent = False
+    beginning = _Beginning(link, start)
     stream: VideoStream | None = None
-
-    def note_sent() -> None:
-        nonlocal is_sent
-        is_sent = True
-
     events = link.subscribe(_STATUSES).with_gaps()
     aiter(events)  # from here on, so that nothing is missed between the answer and its follower
     try:
-        first = await link.call(start, on_written=note_sent)
+        first = await beginning.answer()
         stream = VideoStream(link, events, LatestSource(first))
         link.start(stream.follow)
         with trio.move_on_after(LIVE_LIMIT) as patience:
@@ -181,9 +177,64 @@ async def open_video(link: Link, start: StartStream | StartManagedStream) -> Asy
         yield stream
     finally:
         events.close()
-        if is_sent and not (stream is not None and stream.status.value.state.is_end):
+        if beginning.is_sent and not (stream is not None and stream.status.value.state.is_end):
             known = None if stream is None else stream.status.value
             _stop(link, known, is_managed=isinstance(start, StartManagedStream))
+
+
+@attrs.define(eq=False)
+class _Beginning:
+    """The wait for the first status of a stream.
+
+    Where that is said while the link is down, the cloud says how the stream stands when the link is back, as it does of
+    any stream (P3 6.5). It is an answer because the start was sent before the link went down.
+    """
+
+    _link: Link
+    _request: StartStream | StartManagedStream
+    _news: EventStream[VideoStatus | Gap] = attrs.field(init=False)
+    _resumed: list[VideoStatus] = attrs.field(init=False, factory=list[VideoStatus])
+    """Empty, or the status that was found."""
+    _can_listen: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _asking: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
+    is_sent: bool = attrs.field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._news = self._link.subscribe(_STATUSES).with_gaps()
+
+    async def answer(self) -> VideoStatus:
+        """Send the start, and wait."""
+        self._link.start(self._listen)
+        try:
+            with self._asking:
+                return await self._link.call(self._request, on_written=self._note_sent)
+        finally:
+            self._news.close()
+            self._can_listen.set()
+        return self._resumed[0]  # which cancelled it
+
+    def _note_sent(self) -> None:
+        if not self.is_sent:
+            self.is_sent = True
+            aiter(self._news)  # from here on, so that only a link that is lost after this makes a gap
+            self._can_listen.set()
+
+    async def _listen(self) -> None:
+        is_resumed = False
+        await self._can_listen.wait()
+        with suppress(trio.ClosedResourceError):
+            async for news in self._news:
+                if isinstance(news, Gap):
+                    is_resumed = True
+                elif is_resumed and self._is_answer(news):
+                    self._resumed.append(news)
+                    self._asking.cancel(reason="the stream was found when the connection was back")
+                    break
+        await trio.lowlevel.checkpoint()
+
+    def _is_answer(self, status: VideoStatus) -> bool:
+        is_managed = isinstance(self._request, StartManagedStream)
+        return status.is_managed is is_managed and status.state in {VideoState.INITIALIZING, VideoState.ACTIVE}
 
 
 def _stop(link: Link, known: VideoStatus | None, *, is_managed: bool) -> None:
@@ -231,24 +282,60 @@ def start_of(
     sound: bool | None,
 ) -> StartStream | StartManagedStream:
     """Make the request. Raises `ValueError` for addresses that nobody can stream to."""
+    _check_options("video", video, VideoOptions)
+    _check_options("audio", audio, AudioOptions)
+    check_flag("sound", sound)
     if isinstance(restream_to, str):
         msg = f"restream_to is the text {restream_to!r}; pass a list such as [{restream_to!r}]"
         raise TypeError(msg)
+    _check_list(restream_to)
     if url is None:
         for target in restream_to:
-            _check_address(target, _RESTREAM)
+            _check_address("each of restream_to", target, _RESTREAM)
         destinations = tuple(RestreamDestination(url=target) for target in restream_to) or None
         return StartManagedStream(video=video, audio=audio, sound=sound, restream_destinations=destinations)
     if restream_to:
         msg = "restream_to is for managed streams; leave url out, or stream to one address"
         raise ValueError(msg)
-    _check_address(url, _DIRECT)
+    _check_address("url", url, _DIRECT)
     return StartStream(stream_url=url, video=video, audio=audio, sound=sound)
 
 
-def _check_address(url: str, schemes: frozenset[str]) -> None:
+def check_flag(name: str, value: object) -> None:
+    """Let a yes, a no, or nothing pass: other values are written to the wire as they are."""
+    if value is not None and not isinstance(value, bool):
+        msg = f"{name} is {value!r}; pass True or False"
+        raise TypeError(msg)
+
+
+def _check_options(name: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        msg = f"{name} is {type(value).__name__}; pass {kind.__name__}(...), or None"
+        raise TypeError(msg)
+
+
+def _check_list(restream_to: object) -> None:
+    if not isinstance(restream_to, Sequence):
+        msg = f"restream_to is {type(restream_to).__name__}; pass a list of addresses"
+        raise TypeError(msg)
+
+
+def host_of(url: str) -> str | None:
+    """Give the host of an address; `None` where there is none, or none that can be read."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    return None if host is None or len(host.split()) != 1 else host
+
+
+def _check_address(name: str, url: object, schemes: frozenset[str]) -> None:
+    if not isinstance(url, str):
+        msg = f"{name} is {type(url).__name__}, not text"
+        raise TypeError(msg)
     # Nobody says whether glasses read a scheme in capitals, so it is as strict as MentraOS itself.
-    if url.partition("://")[0] not in schemes or not urlsplit(url).hostname:
+    if url.partition("://")[0] not in schemes or host_of(url) is None:
         # Without the address: it holds the key of the stream.
-        msg = f"a stream goes to an address that begins with {', '.join(sorted(f'{each}://' for each in schemes))}"
+        msg = f"{name}: a stream goes to an address that begins with "
+        msg += ", ".join(sorted(f"{each}://" for each in schemes))
         raise ValueError(msg)
