@@ -179,11 +179,15 @@ class Link(Protocol):
         """
         ...
 
-    def post(self, lane: str, command: Command, *, lifetime: float | None = None) -> None:
+    def post(
+        self, lane: str, command: Command, *, lifetime: float | None = None, at_first: Command | None = None
+    ) -> None:
         """Put the newest state into a paced lane. Never blocks; an unsent older one is replaced and counted (D9).
 
         `lifetime` is how many seconds the state stays true, for sending it again after a lost connection. A state that
         has one is sent when the boot screen of the cloud is over (P3 1.4).
+
+        `at_first` is the state before the first command. With it, a state that the cloud has already is not sent.
 
         Raises:
             SessionClosedError: the session is over.

@@ -121,6 +121,10 @@ class _Lane(Generic[C]):
     """What was sent last, until it is forgotten; also `pending` while it waits to be sent again."""
     sent_at: float = -math.inf
     """When the writer last took from the lane, then when it had written that."""
+    is_known: bool = True
+    """Whether the peer has `last`, or has got nothing where that is None."""
+    at_first: C | None = None
+    """What the peer has before it gets anything, where somebody told."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -178,7 +182,7 @@ class Outbox(Generic[C]):
             self._is_dirty = True
             self._writer.unpark_all()
 
-    def post(self, lane: str, item: C, *, lifetime: float | None = None) -> None:
+    def post(self, lane: str, item: C, *, lifetime: float | None = None, at_first: C | None = None) -> None:
         """Make `item` the newest of `lane`, which replaces one that still waits. Never blocks.
 
         Lanes are remembered for ever, so their names come from a small fixed set.
@@ -188,6 +192,8 @@ class Outbox(Generic[C]):
             item: what to send.
             lifetime: seconds, from the moment when the item was written, after which it is not sent again; None: no
                 limit. Whatever was not written yet has all of it, however long it waited.
+            at_first: what the peer has before it gets anything. With it, an item that the peer is known to have is not
+                sent, and only takes back one that waits.
 
         Raises:
             Exception: what `close` was given.
@@ -200,6 +206,11 @@ class Outbox(Generic[C]):
         if state.pending is not None:
             self._coalesced += 1
             posted_at = state.pending.posted_at
+        state.at_first = at_first
+        if at_first is not None and state.is_known and item == (state.last.item if state.last else at_first):
+            state.pending = None
+            self._wake_if_empty()
+            return
         state.pending = _Post(item, posted_at, lifetime)
         self._writer.unpark_all()
 
@@ -301,13 +312,15 @@ class Outbox(Generic[C]):
     def mark_failed(self, outgoing: Outgoing[C], error: Exception) -> None:
         """Note that what the writer took last can never be written: it is not restored either."""
         if outgoing.lane is not None:
-            self._lanes[outgoing.lane].last = None
+            lane = self._lanes[outgoing.lane]
+            lane.last, lane.is_known = None, False
         if outgoing.on_failed is not None:
             outgoing.on_failed(error)
 
     def take_back(self, lane_name: str) -> None:
         """Note that what the writer took last, from this lane, may not have been written whole: send it again."""
         lane = self._lanes[lane_name]
+        lane.is_known = False
         if lane.pending is None:
             self._restore(lane)
         elif lane.pending is not lane.last:
@@ -341,8 +354,10 @@ class Outbox(Generic[C]):
         sent again before its end is thrown away.
         """
         for lane in self._lanes.values():
-            if lane.pending is None and lane.sent_at >= since:
-                self._restore(lane)
+            if lane.sent_at >= since:
+                lane.is_known = False
+                if lane.pending is None:
+                    self._restore(lane)
 
     def repeat_lanes(self) -> None:
         """Make what was last sent on each lane pending again, because the peer has begun anew.
@@ -351,7 +366,10 @@ class Outbox(Generic[C]):
         """
         now = trio.current_time()
         for lane in self._lanes.values():
-            if lane.pending is None and lane.last is not None and now < lane.last.expires_at:
+            if lane.last is None or lane.last.item == lane.at_first:
+                continue  # the peer has it anyway
+            lane.is_known = False
+            if lane.pending is None and now < lane.last.expires_at:
                 self._restore(lane)
 
     def cover(self, until: float, *, is_wiped: bool) -> None:
@@ -389,7 +407,7 @@ class Outbox(Generic[C]):
         for name, lane in self._lanes.items():
             is_suspect = lane.sent_at >= since or name == self._newest
             if lane.last is not None and lane.last is not lane.pending and (is_suspect or lane.last.is_restored):
-                lane.last = None
+                lane.last, lane.is_known = None, False
                 self._discarded += 1
 
     def close(self, error: Callable[[], Exception]) -> None:
@@ -492,7 +510,7 @@ class Outbox(Generic[C]):
             return None
         _, name, lane, post = best
         lane.pending = None
-        lane.last = post
+        lane.last, lane.is_known = post, True
         lane.sent_at = now
         self._newest = name
         remaining = post.expires_at - now if post.is_restored and post.expires_at < math.inf else None

@@ -190,9 +190,11 @@ class LinkRuntime:
         book = self._gate.book
         return await book.ask(self.rest) if book.is_due or book.is_asking else book.value
 
-    def post(self, lane: str, command: Command, *, lifetime: float | None = None) -> None:
+    def post(
+        self, lane: str, command: Command, *, lifetime: float | None = None, at_first: Command | None = None
+    ) -> None:
         """See `Link.post`."""
-        self._outbound.outbox.post(lane, command, lifetime=lifetime)
+        self._outbound.outbox.post(lane, command, lifetime=lifetime, at_first=at_first)
 
     async def send(
         self, command: Command, *, on_written: Callable[[], None] | None = None, until_taken: bool = False

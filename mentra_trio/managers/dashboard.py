@@ -25,14 +25,13 @@ class DashboardManager:
     is room for one to three lines of some 60 characters (P3 3.3). The cloud draws half a second after a change.
 
     What you show last is what counts, as on the display: calls that come faster than every 0.35 s replace each other,
-    the newest waits while the link is down, and is shown again after the cloud has started the app anew. What is shown
-    already is not sent again: each update would move the app to the front of the others (P3 3.4).
+    the newest waits while the link is down, and is shown again after the cloud has started the app anew. What was
+    sent last is not sent again unless it may be lost: each update moves the app to the front of the others (P3 3.4).
 
     Cancelling: a cancelled call has shown nothing. Methods raise `SessionClosedError` when the session is over.
     """
 
     _link: Link
-    _shown: str = attrs.field(init=False, default="")
 
     async def show_text(self, text: str | Sequence[str]) -> None:
         """Show a text, or lines of text, instead of what was shown. An empty one clears.
@@ -46,12 +45,14 @@ class DashboardManager:
         """Take the words away.
 
         Of an app that has shown something, an empty place stays among the others until it is stopped: the cloud has no
-        way to give it up (P3 3.4). Before that, this does nothing.
+        way to give it up (P3 3.4). Before that, this only takes back what has not been sent.
         """
         await self._show("")
 
     async def _show(self, content: str) -> None:
         await trio.lowlevel.checkpoint()
-        if content != self._shown:
-            self._link.post(_LANE, UpdateDashboard(content=content, modes=("main",)))
-            self._shown = content
+        self._link.post(_LANE, _update(content), at_first=_update(""))
+
+
+def _update(content: str) -> UpdateDashboard:
+    return UpdateDashboard(content=content, modes=("main",))

@@ -919,3 +919,56 @@ async def test_an_item_that_was_given_up_may_turn_out_to_be_written(outbox: Outb
 
     outbox.restore_lanes(since=-math.inf)
     assert not outbox.statistics().lanes
+
+
+async def test_what_the_peer_has_is_not_sent_again(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    def post(item: str) -> None:
+        outbox.post("text", item, at_first="blank")
+
+    post("blank")
+    assert outbox.is_empty
+    post("never sent")
+    post("blank")
+    assert outbox.is_empty
+    async with writing(outbox) as writer:
+        for item in ("shown", "replaced", "shown"):
+            post(item)
+            await wait_all_tasks_blocked()
+        assert outbox.is_empty
+        post("blank")
+        await outbox.wait_empty()
+        outbox.repeat_lanes()  # the peer begins with a blank anyway
+        assert outbox.is_empty
+
+        assert writer.written == ["shown", "blank"]
+
+
+async def test_what_the_peer_may_not_have_is_sent_again(outbox: Outbox[str], autojump_clock: MockClock) -> None:
+    def again(item: str) -> None:
+        outbox.post("text", "other", at_first="blank")
+        outbox.post("text", item, at_first="blank")
+
+    outbox.open_gate()
+    again("a")
+    assert await next_name(outbox) == "a"
+    outbox.post("text", "other", at_first="blank")
+    outbox.restore_lanes(-math.inf)
+    again("a")
+    assert await next_name(outbox) == "a"
+    outbox.post("text", "other", at_first="blank")
+    outbox.repeat_lanes()
+    again("a")
+    await outbox.next()
+    outbox.post("text", "other", at_first="blank")
+    outbox.take_back("text")
+    again("a")
+    assert await next_name(outbox) == "a"
+    outbox.forget_suspects(-math.inf)
+    again("blank")
+    assert await next_name(outbox) == "blank"
+    again("a")
+    outgoing = await outbox.next()
+    outbox.mark_failed(outgoing, ValueError())
+    again("blank")
+
+    assert await next_name(outbox) == "blank"

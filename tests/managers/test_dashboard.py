@@ -75,6 +75,52 @@ async def test_the_newest_of_a_burst_is_sent(autojump_clock: MockClock) -> None:
         assert await said(link) == ["first", "9"]
 
 
+async def test_what_is_shown_is_what_was_sent(autojump_clock: MockClock) -> None:
+    """Words that were replaced before they left were never there."""
+    async with connected() as link:
+        await link.session.dashboard.show_text("x")
+        await trio.sleep(0.1)
+        await link.session.dashboard.show_text("y")
+        await link.session.dashboard.show_text("x")
+
+        assert await said(link) == ["x"]
+        assert link.session.statistics().outbox.lanes == 0
+        await link.session.dashboard.show_text("y")
+        assert await said(link) == ["y"]
+
+
+async def test_what_never_left_needs_no_clearing(autojump_clock: MockClock) -> None:
+    """P3 3.4: else an empty place would stay among the apps."""
+    async with connected() as link:
+        await link.socket.cut()
+        await wait_all_tasks_blocked()
+        await link.session.dashboard.show_text("a")
+        await link.session.dashboard.clear()
+        socket = await link.next_socket()
+        await trio.sleep(1)
+
+        assert [message for message in socket.unread() if message["type"] == UPDATE] == []
+
+
+async def test_what_may_be_lost_is_cleared_and_shown_again(autojump_clock: MockClock) -> None:
+    """Whether the last words before the end of a socket arrived, nobody knows."""
+    async with connected() as link:
+        await link.session.dashboard.show_text("a")
+        await link.socket.expect(UPDATE)
+        await link.socket.cut()
+        await wait_all_tasks_blocked()
+        await link.session.dashboard.show_text("b")
+        await link.session.dashboard.show_text("a")
+        socket = await link.next_socket()
+        assert (await socket.expect(UPDATE))["content"] == "a"
+        await socket.cut()
+        await wait_all_tasks_blocked()
+        await link.session.dashboard.clear()
+        socket = await link.next_socket()
+
+        assert (await socket.expect(UPDATE))["content"] == ""
+
+
 async def test_nothing_is_cleared_where_nothing_was_shown(autojump_clock: MockClock) -> None:
     """P3 3.4: empty words would make a blank place among the apps."""
     async with connected() as link:
@@ -141,3 +187,15 @@ async def test_after_the_end_nothing_is_shown(autojump_clock: MockClock) -> None
         link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
         with pytest.raises(SessionClosedError):
             await link.session.dashboard.show_text("a")
+
+
+@pytest.mark.parametrize("text", ["same", "other", ""])
+async def test_after_the_end_equal_words_are_refused_too(autojump_clock: MockClock, text: str) -> None:
+    async with connected() as link:
+        await link.session.dashboard.show_text("same")
+        await said(link)
+        await link.socket.cut()
+        await wait_all_tasks_blocked()
+        link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
+        with pytest.raises(SessionClosedError):
+            await link.session.dashboard.show_text(text)
