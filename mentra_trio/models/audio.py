@@ -13,7 +13,7 @@ import attrs
 class AudioChunk:
     """A piece of microphone sound: signed 16-bit little-endian PCM, mono, 16 kHz."""
 
-    data: bytes
+    data: bytes = attrs.field(repr=False)
     """The samples. The length varies from chunk to chunk; 32 bytes are one millisecond."""
     sequence: int
     """Number of the chunk on this session, from 0. Chunks that were dropped for a slow loop leave a hole."""

@@ -74,5 +74,5 @@ class PhotoForwarded:
 
     request_id: str
     """The random id that the upload carries."""
-    url: str
-    """Where the glasses were told to upload it."""
+    url: str = attrs.field(repr=False)
+    """Where the glasses were told to upload it. It may hold a token."""

@@ -84,8 +84,8 @@ class RawMessage:
 
     type: str
     """`type` of the message; empty when it had none."""
-    fields: Mapping[str, object]
-    """The whole JSON object. Do not change it."""
+    fields: Mapping[str, object] = attrs.field(repr=False)
+    """The whole JSON object. Do not change it. It may hold secrets, so it is not part of the `repr`."""
     received_at: datetime
     """When this process received it (UTC)."""
 
@@ -99,8 +99,8 @@ class RawEvent:
 
     stream_type: str
     """The stream's name as the cloud sent it, with options."""
-    data: object
-    """The JSON value of the event. Do not change it."""
+    data: object = attrs.field(repr=False)
+    """The JSON value of the event. Do not change it. It is private, so it is not part of the `repr`."""
     sent_at: datetime | None
     """When the cloud sent it (UTC)."""
     received_at: datetime

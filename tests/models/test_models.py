@@ -14,7 +14,10 @@ from mentra_trio.models import (
     Capabilities,
     DeviceState,
     HeadPosition,
+    PhotoForwarded,
     PressType,
+    RawEvent,
+    RawMessage,
     StopKind,
     StopReason,
     SystemSettings,
@@ -82,6 +85,21 @@ def test_p2_6_5_v9_a_hotspots_password_is_never_shown() -> None:
     assert "Mentra-AP" in repr(state)
     assert "sesame" not in repr(state)
     assert state.hotspot_password == "open sesame"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (RawMessage(type="ack", fields={"hotspotPassword": "sesame"}, received_at=NOW), "ack"),
+        (RawEvent(stream_type="VAD", data={"text": "sesame"}, sent_at=None, received_at=NOW), "VAD"),
+        (AudioChunk(data=b"sesame", sequence=7, received_at=NOW), "sequence=7"),
+        (PhotoForwarded(request_id="photo_1", url="https://example.com/?token=sesame"), "photo_1"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_d23_what_may_be_private_is_never_shown(value: object, shown: str) -> None:
+    assert shown in repr(value)
+    assert "sesame" not in repr(value)
 
 
 def test_everything_about_the_glasses_is_unknown_at_first() -> None:
