@@ -233,10 +233,11 @@ def next_device_state(
     """Apply an update of the state of the glasses; give the new state and what could not be read.
 
     A full snapshot resets what it does not mention to unknown (P2 6.5, V8). What cannot be read stays what it was. The
-    wire's sentinels, -1 for an unknown battery and the empty text, become `None` (P2 6.5, V1).
+    wire's sentinels, -1 for an unknown battery and the empty text, become `None` (P2 6.5, V1), and so does any other
+    level that no battery has.
     """
     names = {wire: name for wire, name in _DEVICE_FIELDS.items() if wire in fields}
-    plain: JsonObject = {wire: fields[wire] for wire in names if fields[wire] not in (None, "", -1)}
+    plain: JsonObject = {wire: fields[wire] for wire in names if _is_told(wire, fields[wire])}
     read, faults = structure(plain, DeviceState)
     changes = {
         # A value that is there and could be read is not `None`.
@@ -246,4 +247,16 @@ def next_device_state(
     return attrs.evolve(DeviceState() if full else before, **changes), faults
 
 
+def is_level(number: float) -> bool:
+    """Tell whether a battery can be so full, in per cent."""
+    return 0 <= number <= 100
+
+
+def _is_told(wire: str, value: object) -> bool:
+    if wire in _LEVELS and isinstance(value, int | float):
+        return is_level(value)
+    return value not in (None, "", -1)
+
+
+_LEVELS = ("batteryLevel", "caseBatteryLevel")
 _DEVICE_FIELDS = {wire_name(DeviceState, name): name for name in attrs.fields_dict(DeviceState)}

@@ -23,6 +23,7 @@ from mentra_trio.models.settings import SystemSettings
 
 from .inbound import ReconnectDeferred
 from .outbound import DisplayEvent
+from .zones import zone_named
 
 Reader = Callable[[object, object], object]
 """A structure hook: JSON value and wanted type to value."""
@@ -185,12 +186,17 @@ def _to_system_settings(converter: Converter) -> Reader:
 
     def structure(value: object, cls: object = None) -> object:
         fields = _to_mapping(value)
-        if fields.get("userTimezone") is None and isinstance(fields.get("timezone"), str):
-            # Some senders use the other name (P1 5.3).
-            fields = {**fields, "userTimezone": fields["timezone"]}
+        told, other = fields.get("userTimezone"), fields.get("timezone")
+        # Some senders use the other name (P1 5.3), which also helps where the first one is no zone (P2 10.2, C1).
+        if isinstance(other, str) and (told in (None, "") or (_is_no_zone(told) and not _is_no_zone(other))):
+            fields = {**fields, "userTimezone": other}
         return plain(fields, cls)
 
     return structure
+
+
+def _is_no_zone(name: object) -> bool:
+    return isinstance(name, str) and zone_named(name) is None
 
 
 def make_converter() -> Converter:

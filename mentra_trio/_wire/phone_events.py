@@ -9,7 +9,7 @@ import attrs
 
 from mentra_trio.models.phone import BatteryReport, CalendarEvent, Dismissal, Notification, Priority
 
-from .codec import JsonObject, structure
+from .codec import JsonObject, is_level, structure
 from .payload import Payload
 from .zones import zone_named
 
@@ -117,10 +117,13 @@ def read_calendar_event(event: StreamEvent, data: JsonObject, received_at: datet
 
 
 def read_battery(event: StreamEvent, data: JsonObject, received_at: datetime) -> Payload:
-    """Read the state of a battery; -1 is the wire's word for an unknown level (P2 6.2.4, 6.5 V1)."""
+    """Read the state of a battery; -1 is the wire's word for an unknown level (P2 6.2.4, 6.5 V1).
+
+    So is any other that no battery has.
+    """
     told, faults = structure(data, _Battery)
     value = BatteryReport(
-        level=None if told.level == -1 else told.level,
+        level=told.level if told.level is not None and is_level(told.level) else None,
         is_charging=told.charging,
         time_remaining=None if told.time_remaining is None else told.time_remaining * _MINUTE,
         sent_at=event.timestamp,

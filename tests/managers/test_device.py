@@ -227,7 +227,12 @@ async def test_a_loop_that_falls_behind_touches_ends(autojump_clock: MockClock) 
 async def test_battery_reports_have_what_was_told(autojump_clock: MockClock) -> None:
     async with connected() as link, link.session.device.battery_reports.stream() as reports:
         found: list[tuple[object, ...]] = []
-        for data in ({"level": 82, "charging": False, "timeRemaining": 140}, {"level": -1}, {}, {"level": "90"}):
+        for data in (
+            {"level": 82, "charging": False, "timeRemaining": 140},
+            {"level": -1},
+            {"level": 150},
+            {"level": "90"},
+        ):
             await link.socket.event("glasses_battery_update", **data)
             report = await anext(reports)
             found.append((report.level, report.is_charging, report.time_remaining))

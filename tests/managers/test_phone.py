@@ -338,9 +338,10 @@ async def test_the_battery_of_the_phone(autojump_clock: MockClock) -> None:
         assert seen == BatteryReport(level=49, is_charging=True, time_remaining=8400.0, received_at=seen.received_at)
 
 
-async def test_an_unknown_level_is_none(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("level", [-1, -7, 101, 400])
+async def test_an_unknown_level_is_none(autojump_clock: MockClock, level: int) -> None:
     async with connected() as link, link.session.phone.battery.stream() as stream:
-        await link.socket.event("phone_battery_update", level=-1, charging="yes")
+        await link.socket.event("phone_battery_update", level=level, charging="yes")
         seen = await anext(stream)
 
         assert seen == BatteryReport(received_at=seen.received_at)

@@ -30,6 +30,20 @@ async def test_the_clouds_name_wins(autojump_clock: MockClock) -> None:
         assert link.session.time.zone.value == ZoneInfo("Asia/Tokyo")
 
 
+@pytest.mark.parametrize("told", ["", "Mars/Base", None])
+async def test_the_other_name_helps_where_the_clouds_name_is_no_zone(autojump_clock: MockClock, told: object) -> None:
+    """P2 10.2, C1."""
+    async with connected(mentraosSettings={"userTimezone": told, "timezone": "Europe/Paris"}) as link:
+        assert link.session.time.zone.value == ZoneInfo("Europe/Paris")
+        assert link.session.settings.system.value.user_timezone == "Europe/Paris"
+        await update(link, userTimezone="Asia/Tokyo", timezone="Mars/Base")
+        assert link.session.time.zone.value == ZoneInfo("Asia/Tokyo")
+        await update(link, userTimezone="Mars/Base", timezone="Mars/Other")
+
+        assert link.session.time.zone.value == ZoneInfo("Asia/Tokyo")
+        assert link.session.statistics().faulty_fields == 1
+
+
 async def test_the_zone_follows_the_wearer(autojump_clock: MockClock) -> None:
     """P2 10.2, C2: the reference never asks for updates."""
     async with connected(mentraosSettings={"userTimezone": "Europe/Berlin"}) as link:

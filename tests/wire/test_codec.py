@@ -443,6 +443,18 @@ def test_p2_6_5_sentinels_of_the_wire_mean_unknown(value: object, *, full: bool)
     assert next_device_state(before, fields, full=full) == (DeviceState(battery_level=0), ())
 
 
+@pytest.mark.parametrize("level", [150, -7, 101, 10**400, 100.5])
+def test_what_no_battery_holds_means_unknown(level: float) -> None:
+    before = DeviceState(battery_level=50, case_battery_level=50)
+    fields: JsonObject = {"batteryLevel": level, "caseBatteryLevel": level}
+
+    assert next_device_state(before, fields, full=False) == (DeviceState(), ())
+    assert next_device_state(before, {"batteryLevel": 0, "caseBatteryLevel": 100}, full=True) == (
+        DeviceState(battery_level=0, case_battery_level=100),
+        (),
+    )
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_what_cannot_be_read_stays_what_it_was(*, full: bool) -> None:
     before = DeviceState(battery_level=76, charging=False)
