@@ -23,6 +23,15 @@ class LocationManager:
     """
 
     _link: Link
+    last: Latest[LocationFix | None] = attrs.field(init=False)
+    """The last position that came in this session, by a stream or by `locate`; `None` before the first."""
+    _asked: dict[str, float] = attrs.field(init=False, factory=dict[str, float])
+    """The greatest age of an answer, by the ids of the requests that wait for theirs."""
+    _answered: tuple[str, float] | None = attrs.field(init=False, default=None)
+    """The id and the age of the last answer."""
+
+    def __attrs_post_init__(self) -> None:
+        self.last = self._link.state.location.select(self._with_age)
 
     def stream(self, accuracy: LocationAccuracy = LocationAccuracy.STANDARD) -> EventStream[LocationFix]:
         """Open a stream of positions; only the newest unread one is kept.
@@ -57,7 +66,11 @@ class LocationManager:
         """
         wanted = _checked(accuracy)
         request = PollLocation(correlation_id=f"poll_{uuid4()}", accuracy=wanted)
-        found = await self._link.call(request)
+        self._asked[request.correlation_id] = wanted.max_age
+        try:
+            found = await self._link.call(request)
+        finally:
+            del self._asked[request.correlation_id]
         return LocationFix(
             lat=found.lat,
             lng=found.lng,
@@ -68,10 +81,16 @@ class LocationManager:
             received_at=datetime.now(UTC),
         )
 
-    @property
-    def last(self) -> Latest[LocationFix | None]:
-        """The last position that came in this session, by a stream or by `locate`; `None` before the first."""
-        return self._link.state.location
+    def _with_age(self, fix: LocationFix | None) -> LocationFix | None:
+        """Give a position as `locate` does, if it answers one: the state is told before the caller."""
+        if fix is None or fix.correlation_id is None:
+            return fix
+        age = self._asked.get(fix.correlation_id)
+        if age is not None:
+            self._answered = fix.correlation_id, age
+        if self._answered is None or self._answered[0] != fix.correlation_id:
+            return fix
+        return attrs.evolve(fix, max_age=self._answered[1])
 
 
 def _checked(accuracy: LocationAccuracy) -> LocationAccuracy:

@@ -245,6 +245,25 @@ async def test_an_answer_is_as_old_as_the_cloud_allows(
         assert (await asker.only()).max_age == seconds
 
 
+async def test_the_last_position_knows_its_age_as_the_answer_does(autojump_clock: MockClock) -> None:
+    async with connected() as link, trio.open_nursery() as nursery:
+        last = link.session.location.last
+        asker = Asker(link, nursery)
+        number = await asker.ask(HIGH)
+        await place(link.socket, correlationId=number)
+        assert (await asker.only()).max_age == 10
+        assert last.value is not None
+        assert (last.value.correlation_id, last.value.max_age) == (number, 10)
+        await place(link.socket, lat=1)
+        await last.wait_for(lambda fix: fix is not None and fix.lat == 1)
+        assert last.value.max_age is None
+        await place(link.socket, correlationId=await Asker(link, nursery).ask())
+        await wait_all_tasks_blocked()
+        await link.session.end()
+
+        assert last.value.max_age == 30
+
+
 async def test_an_answer_reaches_streams_too(autojump_clock: MockClock) -> None:
     async with connected() as link, link.session.location.stream() as fixes, trio.open_nursery() as nursery:
         await told(link)
