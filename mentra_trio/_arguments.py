@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -53,13 +54,13 @@ def _excerpt(number: float) -> str:
     return "a number of many digits" if isinstance(number, int) and abs(number) > _MOST_SPELLED else repr(number)
 
 
-def checked_count(name: str, value: object) -> int:
+def checked_count(name: str, value: object, *, most: float = math.inf) -> int:
     """Let a positive whole number pass."""
     if isinstance(value, bool) or not isinstance(value, int):
         msg = f"{name} is {value!r}; pass a whole number"
         raise TypeError(msg)
-    if value < 1:
-        msg = f"{name} is {value}; pass 1 or more"
+    if not 1 <= value <= most:
+        msg = f"{name} is {_excerpt(value)}; pass {'1 or more' if math.isinf(most) else f'1 to {most:.0f}'}"
         raise ValueError(msg)
     return value
 

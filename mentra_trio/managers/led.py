@@ -22,6 +22,8 @@ _ANSWERS: StreamSpec[object] = StreamSpec(
     capacity=1,
     overflow=Overflow.LATEST,
 )
+_MOST_CYCLES = 2**31 - 1
+"""What a phone's whole number holds."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -66,7 +68,8 @@ class LedManager:
         """
         light = checked_seconds("on", on)
         darkness = checked_seconds("off", off, least=0.0)
-        await self._send(_light(color, on=light, off=darkness, count=checked_count("count", count)), confirm=confirm)
+        cycles = checked_count("count", count, most=_MOST_CYCLES)
+        await self._send(_light(color, on=light, off=darkness, count=cycles), confirm=confirm)
 
     async def off(self, *, confirm: bool = False) -> None:
         """Switch it off."""

@@ -127,14 +127,11 @@ class MicManager:
             threshold: loudness, 0 to 1, below which nothing is speech. What is not three times as loud as the
                 surroundings is none anyway.
         """
-        if not 0 <= threshold < 1:
-            msg = f"threshold must be at least 0 and below 1, not {threshold!r}"
-            raise ValueError(msg)
         finder = UtteranceFinder(
             pause=checked_seconds("pause", pause),
             longest=checked_seconds("longest", longest),
             before=checked_seconds("before", before, least=0.0),
-            threshold=threshold,
+            threshold=_checked_threshold(threshold),
         )
         take = _Take()
         async with self.stream().with_gaps() as stream:
@@ -175,3 +172,13 @@ class _Take:
     def recording(self, data: bytes) -> Recording:
         """Make the recording."""
         return Recording(data=data, gaps=self._gaps, started_at=self._started_at if data else None)
+
+
+def _checked_threshold(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        msg = f"threshold is {value!r}; pass a number such as 0.01"
+        raise TypeError(msg)
+    if not 0 <= value < 1:
+        msg = f"threshold must be at least 0 and below 1, not {value!r}"
+        raise ValueError(msg)
+    return value

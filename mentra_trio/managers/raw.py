@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mentra_trio._arguments import checked_text
 from mentra_trio._flow import EventStream, Overflow
 from mentra_trio._link import Link, StreamSpec
 from mentra_trio._wire.streams import PlainSubscription, checked_name, parse_stream
@@ -45,10 +46,11 @@ class RawManager:
         Protocol: P2 2.
 
         Raises:
+            TypeError: the name is no text.
             ValueError: `all`, `*`, or a language stream that the cloud cannot parse: it would switch permission checks
                 off or stop the speech of the wearer's other apps (P2 1.4.3). Or `audio_chunk`: sound has no events.
         """
-        checked = checked_name(name)
+        checked = checked_name(checked_text("the stream name", name))
         parsed = parse_stream(checked)
         if parsed is not None and parsed.base == _SOUND:
             msg = (
@@ -75,12 +77,13 @@ class RawManager:
         what still waits.
 
         Raises:
-            ValueError, TypeError: JSON cannot hold the fields; the type is empty or belongs to the connection itself;
-                or `packageName` or `sessionId` is another's, by which the cloud would take it for theirs (P1 0).
+            ValueError, TypeError: JSON cannot hold the fields; the type is no text, is empty or belongs to the
+                connection itself; or `packageName` or `sessionId` is another's, by which the cloud would take it for
+                theirs (P1 0).
             LinkDownError: too many commands are waiting.
             SessionClosedError: the session is over.
         """
-        if not type:
+        if not checked_text("the message type", type):
             raise ValueError("a message needs a type, such as 'custom_message'")
         if type in _OWN_MESSAGES:
             msg = f"the message type {type!r} belongs to the connection itself; use the streams and session.end()"

@@ -82,6 +82,9 @@ async def test_each_method_sends_its_message(
         ("blink", ["red"], {"on": 0}),
         ("blink", ["red"], {"off": -1}),
         ("blink", ["red"], {"count": 0}),
+        ("blink", ["red"], {"count": -(10**5000)}),
+        ("blink", ["red"], {"count": 2**31}),
+        ("blink", ["red"], {"count": 10**5000}),
     ],
 )
 async def test_what_no_light_does_is_refused(

@@ -237,6 +237,13 @@ async def test_odd_limits_are_refused(autojump_clock: MockClock, options: dict[s
             await link.session.mic.record_utterance(**options)
 
 
+@pytest.mark.parametrize("threshold", ["x", None, True, [0.1]])
+async def test_a_threshold_is_a_number(autojump_clock: MockClock, threshold: float) -> None:
+    async with connected() as link:
+        with pytest.raises(TypeError, match=r"threshold is .*; pass a number"):
+            await link.session.mic.record_utterance(threshold=threshold)
+
+
 # Voice activity
 
 

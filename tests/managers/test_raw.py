@@ -201,3 +201,15 @@ async def test_the_connections_own_messages_are_refused(autojump_clock: MockCloc
         await wait_all_tasks_blocked()
 
         assert link.socket.unread() == []
+
+
+@pytest.mark.parametrize("name", [5, None, b"button_press", ["a"]])
+async def test_a_name_is_text(autojump_clock: MockClock, name: str) -> None:
+    async with connected() as link:
+        with pytest.raises(TypeError, match=r"message type is .*, not text"):
+            await link.session.raw.send(name)
+        with pytest.raises(TypeError, match=r"stream name is .*, not text"):
+            link.session.raw.stream(name)
+        await wait_all_tasks_blocked()
+
+        assert link.socket.unread() == []
