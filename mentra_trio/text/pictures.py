@@ -29,6 +29,9 @@ SEEN_BEST = (CANVAS_WIDTH - LEFT, CANVAS_HEIGHT - TOP)
 """Pixels of the part of the canvas that is seen best; `show_bitmap` puts a picture of this size there (P3 2.3)."""
 SLOWEST_GLASSES = 1.65
 """Seconds that a picture takes to reach Even Realities G1 (P3 2.3)."""
+_WHITE = 255
+_GREY_OF_16_BITS = "I;16"
+"""How the modes begin of images that have 16 bits a pixel."""
 _UNTIMED = 0.1
 """Seconds of a frame that says none, as browsers have it."""
 
@@ -91,8 +94,13 @@ def picture(
         threshold: for `Dither.THRESHOLD`: what is brighter, of 0 to 255, is drawn.
         is_inverted: draw what is dark, as in black ink on white paper. Transparent stays dark.
 
+    Images of Pillow may have any mode. Greys of 16 bits are scaled to 8. Numbers, modes I and F, have no white of
+    their own: the smallest in the picture is black and the largest white; where all are alike, those above 0 are white.
+    Of LAB, the lightness counts.
+
     Raises:
-        BitmapError: it is no picture that can be read, or is too large for `Fit.ORIGINAL`.
+        BitmapError: it is no picture that can be read, has no pixels, or is too large for `Fit.ORIGINAL`.
+        ValueError: the threshold is no brightness, or the size has no pixels.
         OSError: the file cannot be read.
     """
     look = _Look(size=size, fit=fit, dither=dither, threshold=threshold, is_inverted=is_inverted)
@@ -122,7 +130,7 @@ def animation(
 
     Raises:
         BitmapError: as for `picture`; or there are no frames.
-        ValueError: the interval is not positive.
+        ValueError: as for `picture`; or the interval is not positive.
     """
     if not (interval > 0 and math.isfinite(interval)):
         msg = f"interval is {interval!r}; it has to be seconds above 0"
@@ -152,7 +160,7 @@ def to_image(bitmap: Bitmap) -> Image.Image:
 
 def from_image(image: Image.Image) -> Bitmap:
     """Take the pixels of an image as they are: what is not black is drawn."""
-    packed = image if image.mode == "1" else _brighter(image.convert("L"), Image.new("L", image.size))
+    packed = image if image.mode == "1" else _brighter(_eight_bits(image), Image.new("L", image.size))
     stride = (packed.width + 7) // 8
     pad = stride * 8 - packed.width
     data = packed.tobytes()
@@ -174,9 +182,15 @@ class _Look:
         if min(self.size) < 1:
             msg = f"size is {self.size}; a picture has at least one pixel"
             raise ValueError(msg)
+        if not 0 <= self.threshold <= _WHITE:
+            msg = f"threshold is {self.threshold}; it has to be a brightness from 0 to {_WHITE}"
+            raise ValueError(msg)
 
     def of(self, image: Image.Image) -> Bitmap:
         """Make the bitmap of an image."""
+        if not (image.width and image.height):
+            msg = f"a picture of {image.width} x {image.height} pixels has nothing to show"
+            raise BitmapError(msg)
         bitmap = from_image(self._packed(self._scaled(self._gray(ImageOps.exif_transpose(image)))))
         width, height = self.size
         return bitmap.placed(width, height, left=(width - bitmap.width) // 2, top=(height - bitmap.height) // 2)
@@ -194,12 +208,10 @@ class _Look:
 
     def _gray(self, image: Image.Image) -> Image.Image:
         """Make it grey, and what is transparent dark."""
-        light = image.convert("L")
+        light = _eight_bits(image) if (wide := _numbers(image)) is None else _leveled(wide, *_range(image.mode, wide))
         if self.is_inverted:
             light = ImageOps.invert(light)
-        return (
-            ImageChops.multiply(light, image.convert("RGBA").getchannel("A")) if image.has_transparency_data else light
-        )
+        return ImageChops.multiply(light, _opacity(image)) if image.has_transparency_data else light
 
     def _scaled(self, image: Image.Image) -> Image.Image:
         match self.fit:
@@ -244,6 +256,55 @@ def _in_real_time(image: Image.Image, interval: float) -> Iterator[Image.Image]:
         while due < now:
             yield still
             due += interval
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Make it grey. Pillow turns LAB and La only into one other mode each."""
+    if image.mode == "LAB":
+        return image.getchannel("L")
+    return (image.convert("LA") if image.mode == "La" else image).convert("L")
+
+
+def _numbers(image: Image.Image) -> Image.Image | None:
+    """Give an image whose pixels are numbers of more than 8 bits as one of floats; Pillow would cut off above 255."""
+    if image.mode.startswith(_GREY_OF_16_BITS):
+        return image.convert("I").convert("F")
+    return image.convert("F") if image.mode in ("I", "F") else None
+
+
+def _range(mode: str, numbers: Image.Image) -> tuple[float, float]:
+    """Tell which numbers are black and white."""
+    if mode.startswith(_GREY_OF_16_BITS):
+        return 0, 0xFFFF
+    low, high = [level for level in numbers.getextrema() if not isinstance(level, tuple)]
+    if not math.isfinite(high - low):
+        msg = "some of this picture's numbers are no numbers, or infinite"
+        raise BitmapError(msg)
+    return low, high
+
+
+def _leveled(numbers: Image.Image, low: float, high: float) -> Image.Image:
+    if low == high:
+        return Image.new("L", numbers.size, _WHITE if high > 0 else 0)
+    scale = _WHITE / (high - low)
+    return _linear(numbers, scale, 0.5 - low * scale)
+
+
+def _linear(numbers: Image.Image, scale: float, shift: float) -> Image.Image:
+    """Make numbers brightnesses; what is below black or above white becomes that."""
+    moved = numbers.point(lambda number: number * scale + shift)  # pyright: ignore[reportUnknownMemberType] - numpy's
+    return moved.convert("L")
+
+
+def _opacity(image: Image.Image) -> Image.Image:
+    """Give how little of each pixel is transparent."""
+    clear = image.info.get("transparency")
+    wide = _numbers(image)
+    if wide is None or not isinstance(clear, int):
+        return (image.convert("LA") if image.mode == "La" else image).convert("RGBA").getchannel("A")
+    # One number is transparent: what is more and what is less is not.
+    more, less = (_linear(wide, scale, -clear * scale) for scale in (_WHITE, -_WHITE))
+    return ImageChops.lighter(more, less)
 
 
 def _brighter(gray: Image.Image, levels: Image.Image) -> Image.Image:

@@ -166,6 +166,72 @@ def test_a_picture_is_read_from_a_file_or_its_content(tmp_path: Path) -> None:
         picture(tmp_path / "other.png")
 
 
+def row_of(mode: str, *values: float) -> Image.Image:
+    """Make an image of one row, with one number a pixel."""
+    image = Image.new(mode, (len(values), 1))
+    for x, value in enumerate(values):
+        image.putpixel((x, 0), value)
+    return image
+
+
+def drawn_of(image: Image.Image, threshold: int) -> str:
+    """Tell which pixels of a row are drawn."""
+    made = picture(image, size=image.size, fit=Fit.ORIGINAL, dither=Dither.THRESHOLD, threshold=threshold)
+    return f"{made.rows[0]:0{image.width}b}"
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I;16L"])
+def test_a_grey_of_16_bits_is_as_bright_as_one_of_8(mode: str) -> None:
+    image = row_of(mode, 0, 300, 0x7F00, 0x8200, 0xFFFF)
+
+    assert drawn_of(image, 0) == "01111"
+    assert drawn_of(image, 128) == "00011"
+    assert drawn_of(image, 254) == "00001"
+    assert picture(file_of(row_of("I;16", 0, 0x7F00))).ink < 576 * 135 / 2
+    image.info["transparency"] = 0xFFFF
+    assert drawn_of(image, 128) == "00010"
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_numbers_of_any_range_are_dark_to_bright(mode: str) -> None:
+    image = row_of(mode, -1000, 0, 1000, 3000)
+
+    assert [drawn_of(image, threshold) for threshold in (0, 100, 200, 254)] == ["0111", "0011", "0001", "0001"]
+    assert [drawn_of(row_of(mode, level), 128) for level in (-5, 0, 7)] == ["0", "0", "1"]
+    with pytest.raises(BitmapError, match="are no numbers"):
+        picture(row_of("F", float("nan"), 1))
+
+
+def test_lightness_is_what_counts_of_lab() -> None:
+    image = Image.merge("LAB", [row_of("L", 0, 100, 200), *(row_of("L", 128, 128, 128),) * 2])
+
+    assert drawn_of(image, 128) == "001"
+    assert from_image(image).rows == (0b011,)
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa", "LA", "RGBA"])
+def test_colours_that_hold_their_transparency_are_darker_once(mode: str) -> None:
+    image = Image.new("RGBA", (1, 1), (200, 200, 200, 128)).convert(mode.upper()).convert(mode)
+
+    assert [drawn_of(image, threshold) for threshold in (90, 110)] == ["1", "0"]
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+@pytest.mark.parametrize("fit", Fit)
+def test_a_picture_without_pixels_is_an_error(size: tuple[int, int], fit: Fit) -> None:
+    for mode in ("L", "RGBA", "LAB", "I;16", "F"):
+        with pytest.raises(BitmapError, match=f"{size[0]} x {size[1]} pixels has nothing to show"):
+            picture(Image.new(mode, size), fit=fit)
+
+
+@pytest.mark.parametrize("threshold", [-1, 256])
+def test_a_threshold_is_a_brightness(threshold: int) -> None:
+    for make in (picture, animation):
+        with pytest.raises(ValueError, match="brightness from 0 to 255") as caught:
+            make(flat(1), threshold=threshold)
+        assert not isinstance(caught.value, BitmapError)
+
+
 @pytest.mark.parametrize("spoiled", [b"", b"GIF89a", b"hello", file_of(flat(1, (300, 300)))[:90], moving(1, 1)[:60]])
 def test_what_is_no_picture_is_a_named_error(spoiled: bytes) -> None:
     for make in (picture, animation):
