@@ -9,13 +9,14 @@ import bisect
 import re
 import struct
 import unicodedata
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from mentra_trio.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable
     from os import PathLike
 
 FONT_FOLDERS = (
@@ -77,6 +78,16 @@ def read_characters(file: BinaryIO) -> Callable[[int], bool]:
         return _characters(file)
     except (struct.error, ValueError) as error:
         raise FontError(str(error)) from error
+
+
+@contextmanager
+def naming_damage(font: str | PathLike[str]) -> Generator[None]:
+    """Make what Pillow finds wrong with a font while it draws a `FontError`."""
+    try:
+        yield
+    except OSError as error:
+        msg = f"{Path(font).name} is no font that can be read: {error}"
+        raise FontError(msg) from error
 
 
 def find_font(text: str, *, folders: Iterable[str | PathLike[str]] = FONT_FOLDERS) -> Path:

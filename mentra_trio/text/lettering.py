@@ -16,7 +16,7 @@ import attrs
 from ._pillow import Image, ImageDraw, ImageFont, features
 from .bitmap import CANVAS_HEIGHT, CANVAS_WIDTH, Bitmap
 from .clusters import is_zero_width
-from .fonts import FontError, find_font, missing_characters
+from .fonts import FontError, find_font, missing_characters, naming_damage
 from .grids import Align
 from .pictures import from_image
 from .profiles import Font, Profile
@@ -30,6 +30,10 @@ _SHAPED = re.compile(
 )
 """Letters that change beside others, or run from right to left: each alone would be wrong."""
 _FROM_THE_RIGHT = ("R", "AL")
+_UNDRAWN = "\n\r\x1c\x1d\x1e\x85\u2029"
+"""Characters that end a paragraph (bidirectional class B). Pillow with raqm refuses them; those that end no line here
+take no room."""
+_ONLY_DRAWN = str.maketrans("", "", _UNDRAWN)
 
 
 @attrs.frozen(kw_only=True)
@@ -72,8 +76,8 @@ def letter(
         align: where lines stand; `None` puts those at the right that begin from right to left.
 
     Raises:
-        FontError: there is no such font, or none for this text; or letters of this script change beside others, and
-            Pillow lacks the libraries for that, raqm and fribidi.
+        FontError: there is no such font, none for this text, or it is damaged; or letters of this script change
+            beside others, and Pillow lacks the libraries for that, raqm and fribidi.
     """
     if font_size < 1 or min(size) < 1:
         msg = f"font_size is {font_size} and size {size}; both are pixels above 0"
@@ -81,17 +85,24 @@ def letter(
     path = find_font(text) if font is None else Path(font)
     missing = missing_characters(text, path)
     check_shaping(text, can_shape=all(features.check(name) for name in ("raqm", "fribidi")))
-    face = ImageFont.truetype(path, font_size)
+    width, height = size
+    with naming_damage(path):
+        face = ImageFont.truetype(path, font_size)
+        profile = _profile(text, face, width)
     ascent, descent = face.getmetrics()
     pitch = ascent + descent
-    width, height = size
-    wrapped = wrap(text, _profile(text, face, width), style, max_lines=height // pitch, max_bytes=math.inf)
+    if pitch < 1:
+        msg = f"{path.name} is no font that can be read: its lines have no height"
+        raise FontError(msg)
+    wrapped = wrap(text, profile, style, max_lines=height // pitch, max_bytes=math.inf)
     image = Image.new("1", size)
     draw = ImageDraw.Draw(image)
     for n, line in enumerate(wrapped.lines):
         is_right = _begins_from_the_right(line.text) if align is None else align is Align.RIGHT
         at = (width, n * pitch + ascent) if is_right else (0, n * pitch + ascent)
-        draw.text(at, line.text, fill=1, font=face, anchor="rs" if is_right else "ls")
+        with naming_damage(path):
+            shown = line.text.translate(_ONLY_DRAWN)
+            draw.text(at, shown, fill=1, font=face, anchor="rs" if is_right else "ls")
     return Lettering(bitmap=from_image(image), lines=wrapped.lines, cut=wrapped.cut, missing=missing, font=path)
 
 
@@ -108,7 +119,9 @@ def _profile(text: str, face: ImageFont.FreeTypeFont, width: int) -> Profile:
 
     Letters that join are narrower together, and never wider.
     """
-    wide = {char: 0 if is_zero_width(char) else math.ceil(face.getlength(char)) for char in {*text, *" -"} - {"\n"}}
+    measured = {*text, *" -"} - {*_UNDRAWN}
+    wide = {char: 0 if is_zero_width(char) else math.ceil(face.getlength(char)) for char in measured}
+    wide.update(dict.fromkeys(_UNDRAWN, 0))
     fallback = math.ceil(face.getlength("\u3000"))
     font = Font(glyphs=wide, scripts={}, fallback=fallback)
     return Profile(id="picture", name="Picture", width=width, max_lines=1, max_bytes=0, chunk_bytes=0, font=font)

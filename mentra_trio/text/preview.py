@@ -19,7 +19,7 @@ from . import compatible
 from ._pillow import Image, ImageDraw, ImageFont, ImageOps
 from .bitmap import CANVAS_HEIGHT, Bitmap, fit_bitmap, read_bmp
 from .clusters import graphemes
-from .fonts import FontError, missing_characters, read_characters
+from .fonts import FontError, missing_characters, naming_damage, read_characters
 from .measuring import measure, widths_of
 from .pictures import to_image
 from .profiles import Profile
@@ -41,6 +41,7 @@ _FAINT = 110
 """How bright a box is drawn, of 255."""
 _BASELINE = 20
 """Pixels from the top of a line to the feet of its letters."""
+_OF_PILLOW = "the font of Pillow"
 _ALPHABET = "The quick brown fox jumps over the lazy dog, 0123456789"
 
 
@@ -59,7 +60,7 @@ class Preview:
     """Draws what one display shows.
 
     Raises:
-        FontError: there is no such font.
+        FontError: there is no such font, or it is damaged, as drawing may tell first.
     """
 
     profile: Profile
@@ -77,9 +78,13 @@ class Preview:
             missing_characters("", self.font)  # raises where it is none
         data = _built_in() if self.font is None else Path(self.font).read_bytes()
         # The size whose letters are about as wide as those of the display.
-        natural = ImageFont.truetype(BytesIO(data), 100).getlength(_ALPHABET) / 100
-        size = min(measure(_ALPHABET, self.profile) / natural, _LARGEST) * _FINE
-        self._face = ImageFont.truetype(BytesIO(data), size)
+        with naming_damage(self.font or _OF_PILLOW):
+            natural = ImageFont.truetype(BytesIO(data), 100).getlength(_ALPHABET) / 100
+            if natural <= 0:
+                msg = "its letters take no room"
+                raise OSError(msg)
+            size = min(measure(_ALPHABET, self.profile) / natural, _LARGEST) * _FINE
+            self._face = ImageFont.truetype(BytesIO(data), size)
         self._has = read_characters(BytesIO(data))
 
     def render(self, screen: Screen) -> Image.Image:
@@ -100,7 +105,9 @@ class Preview:
             if not width or cluster[0].isspace():
                 pass
             elif self._has(ord(cluster[0])):
-                image.paste(255, (left - _OVERHANG, top), self._letter(cluster, width))
+                with naming_damage(self.font or _OF_PILLOW):
+                    letter = self._letter(cluster, width)
+                image.paste(255, (left - _OVERHANG, top), letter)
             else:
                 box = (left + 1, top + _BASELINE - 15, left + width - 2, top + _BASELINE)
                 ImageDraw.Draw(image).rectangle(box, outline=_FAINT)
@@ -111,7 +118,7 @@ class Preview:
         known = self._letters.get((cluster, width))
         if known is not None:
             return known
-        natural = self._face.getlength(cluster) / _FINE
+        natural = max(self._face.getlength(cluster), 1) / _FINE
         wide = min(width, natural * _WIDEST)  # a narrow letter with much room stands in the middle of it
         margin = ((width - wide) / 2 + _OVERHANG) * natural / wide
         large = Image.new("L", (round((natural + 2 * margin) * _FINE), LINE_HEIGHT * _FINE))

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from PIL import ImageFont
 
 from mentra_trio import ConfigError
-from mentra_trio.text import Align
+from mentra_trio.text import G1, Align, Style
 from mentra_trio.text.fonts import FONT_FOLDERS, FontError, find_font, missing_characters
 from mentra_trio.text.lettering import check_shaping, letter
+from mentra_trio.text.preview import render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,6 +181,63 @@ def test_letters_that_would_be_wrong_are_refused(text: str) -> None:
     with pytest.raises(FontError, match="letters need Pillow with raqm"):
         check_shaping(text, can_shape=False)
     check_shaping("plain, Привет, 中文", can_shape=False)
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\x1c", "\x1d", "\x1e", "\x85", "\u2029"])
+def test_ends_of_paragraphs_are_never_drawn(font: Path, end: str) -> None:
+    drawn = letter(f"ab{end}cd", font=font)
+    breaks = end not in "\x1c\x1d\x1e\x85"  # as for texts
+
+    assert drawn.bitmap == letter("ab\ncd" if breaks else "abcd", font=font).bitmap
+    assert letter(f"ab{end}cd", font=font, style=Style(keep_newlines=False)).bitmap.ink == drawn.bitmap.ink
+
+
+def without_table(name: bytes) -> bytes:
+    return BUILT_IN.replace(name, b"xxxx", 1)
+
+
+def with_zeros(*names: bytes) -> bytes:
+    data = bytearray(BUILT_IN)
+    for name in names:
+        place, size = struct.unpack_from(">II", data, data.index(name) + 8)
+        data[place : place + size] = bytes(size)
+    return bytes(data)
+
+
+def with_damaged_outlines() -> bytes:
+    place, size = struct.unpack_from(">II", BUILT_IN, BUILT_IN.index(b"glyf") + 8)
+    data = bytearray(BUILT_IN)
+    data[place : place + size] = b"\xff" * size
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *map(without_table, [b"head", b"hhea", b"hmtx", b"loca"]),
+        *map(with_zeros, [b"head", b"maxp"]),
+        with_damaged_outlines(),
+    ],
+)
+def test_a_damaged_font_that_still_has_its_table_of_characters_is_a_named_error(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "damaged.ttf"
+    path.write_bytes(data)
+
+    assert missing_characters("a", path) == ""
+    for draw in (lambda: letter("Hello", font=path), lambda: render("Hello", G1, font=path)):
+        with pytest.raises(FontError, match=r"damaged.ttf is no font that can be read"):
+            draw()
+
+
+def test_a_font_whose_letters_take_no_room_cannot_be_shown(tmp_path: Path) -> None:
+    path = tmp_path / "narrow.ttf"
+    path.write_bytes(with_zeros(b"hhea", b"OS/2"))
+    with pytest.raises(FontError, match="its lines have no height"):
+        letter("Hello", font=path)
+
+    path.write_bytes(with_zeros(b"hmtx"))
+    with pytest.raises(FontError, match="its letters take no room"):
+        render("Hello", G1, font=path)
 
 
 def test_sizes_of_letters_have_to_make_sense(font: Path) -> None:
