@@ -2,19 +2,24 @@
 
 import logging
 from collections.abc import AsyncIterable, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import MentraError, MentraSession, StopKind
+from mentra_trio import MentraError, MentraSession, SessionClosedError, StopKind
+from mentra_trio._wire.outbound import Family
 from tests.managers.worlds import PACKAGE, USER, World, open_world
 
 EVENTS = {
     *("transcription", "translation", "sound", "voices", "buttons", "touches", "head", "notifications", "dismissals"),
-    *("calendar", "location", "settings", "messages"),
+    *("calendar", "location", "settings", "messages", "zone"),
 }
-ACTIONS = {"display", "dashboard", "led", "speaker", "camera", "storage", "locate", "permissions"}
+ACTIONS = {
+    *("display", "dashboard", "led", "sound", "speech", "photo", "video", "storage", "locate", "permissions"),
+}
+ZONES = ("Europe/Berlin", "Asia/Tokyo")
 
 
 class Everything:
@@ -40,11 +45,31 @@ class Everything:
                 self.failed[name] = str(error)
             await trio.sleep(0.7)
 
+    async def film(self, session: MentraSession) -> None:
+        """Take a photo, and then stream until the session is over: both at once no camera can."""
+        await session.device.capabilities.wait_for(lambda glasses: glasses is not None and glasses.has_camera)
+        await session.camera.take_photo()
+        self.done.add("photo")
+        async with session.camera.open_stream() as stream:
+            assert (await stream.wait_end()).message == "the session is over"
+            self.done.add("video")
+
+    async def sound(self, session: MentraSession) -> None:
+        """Play something, and then make sound until the session is over: either ends the other."""
+        await session.speaker.play("https://example.com/a.mp3")
+        self.done.add("sound")
+        with suppress(SessionClosedError):
+            async with session.speaker.open_stream() as speech:
+                while True:
+                    await speech.write(bytes(800))
+                    self.done.add("speech")
+                    await trio.sleep(0.7)
+
     async def use(self, session: MentraSession) -> None:
         """Use all managers of a session."""
         async with trio.open_nursery() as nursery:
             device, phone, mic = session.device, session.phone, session.mic
-            for name, source in {
+            sources: dict[str, AsyncIterable[object]] = {
                 "transcription": session.transcription.stream("en"),
                 "translation": session.translation.to("es").stream(),
                 "sound": mic.stream(),
@@ -58,20 +83,22 @@ class Everything:
                 "location": session.location.stream(),
                 "settings": session.settings.stream(),
                 "messages": session.raw.messages(),
-            }.items():
+                "zone": session.time.zone.changes(),
+            }
+            for name, source in sources.items():
                 nursery.start_soon(self.watch, name, source)
             actions: dict[str, Callable[[], Awaitable[object]]] = {
                 "display": lambda: session.display.show_text_wall("everything"),
                 "dashboard": lambda: session.dashboard.show_text("everything"),
                 "led": lambda: session.led.set_color("green", duration=0.1, confirm=True),
-                "speaker": lambda: session.speaker.play("https://example.com/a.mp3"),
-                "camera": session.camera.take_photo,
                 "storage": lambda: session.storage.set("at", str(trio.current_time())),
                 "locate": session.location.locate,
                 "permissions": session.permissions.fetch,
             }
             for name, action in actions.items():
                 nursery.start_soon(self.repeat, session, name, action)
+            nursery.start_soon(self.film, session)
+            nursery.start_soon(self.sound, session)
 
 
 async def live_a_little(world: World) -> None:
@@ -86,6 +113,7 @@ async def live_a_little(world: World) -> None:
     user.change_settings(PACKAGE, {"size": trio.current_time()})
     user.detect_voice(is_speaking=trio.current_time() % 2 < 1)
     user.hear(bytes(640))
+    user.change_system_settings(timezone=ZONES[round(trio.current_time()) % 2])
     await user.say("good morning", translated="buenos dias")
     await trio.sleep(5)
 
@@ -119,6 +147,7 @@ async def test_everything_at_once_over_three_lost_links_leaves_nothing_behind(
         assert session.connections == 4
         statistics = session.statistics()
         assert statistics.streams.open == ()
+        assert [family for family in Family if session._runtime._outbound.awaits(family)] == []
         assert world.server.session_for(USER) is None
         assert world.cloud.violations == ()
         # The session's own tasks are gone too.
