@@ -116,7 +116,31 @@ def test_colours_that_the_palette_lacks_are_white_with_eight_bits_and_an_error_w
         assert caught.value.problem is c.BitmapProblem.DECODE_FAILED
 
 
-@pytest.mark.parametrize(("place", "value"), [(14, 12), (18, 1 << 20), (22, 1 << 20), (28, 16), (30, 1), (46, 1 << 31)])
+@pytest.mark.parametrize(
+    ("bits", "unread"),
+    [
+        (1, (1, 2, 4, 14, 32, 255)),
+        (4, (1, 4, 8, 40)),
+        (8, (2, 4, 24, 32)),
+        (24, (1, 2, 4, 8, 14, 24)),
+        (32, (1, 8, 1 << 31)),
+    ],
+)
+def test_compressions_that_the_depth_does_not_have_are_read_as_none(bits: int, unread: tuple[int, ...]) -> None:
+    data = file_of(filled(8, 2), bits)
+
+    for compression in unread:
+        assert c.pad_bitmap(with_header(data, 30, compression)) == c.pad_bitmap(data)
+
+
+@pytest.mark.parametrize(("bits", "compression"), [(8, 1), (4, 2), (1, 3), (8, 6), (24, 3), (32, 6)])
+def test_compressed_pixels_and_masks_of_colours_are_an_error(bits: int, compression: int) -> None:
+    with pytest.raises(c.BitmapProblemError, match=f"compression {compression}") as caught:
+        c.pad_bitmap(with_header(file_of(filled(8, 2), bits), 30, compression))
+    assert caught.value.problem is c.BitmapProblem.DECODE_FAILED
+
+
+@pytest.mark.parametrize(("place", "value"), [(14, 12), (18, 1 << 20), (22, 1 << 20), (28, 16), (30, 3), (46, 1 << 31)])
 def test_what_cannot_be_read_is_an_error(place: int, value: int) -> None:
     with pytest.raises(c.BitmapProblemError) as caught:
         c.pad_bitmap(with_header(filled(8, 8).to_bmp(), place, value))

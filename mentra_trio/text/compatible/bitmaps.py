@@ -40,6 +40,10 @@ _FIRST_PIXEL = 62
 _LEAST_SIZE = 9_682
 _MOST_SIZE = 10_782
 _HEADER_SIZES = (40, 52, 56, 108, 124)
+_MASKS = (3, 6)
+"""Compressions that say where the colours of a pixel are. All others are read as none, but for run lengths."""
+_RUN_LENGTHS = ((8, 1), (4, 2))
+"""Depths and compressions that the reference unpacks; here they are refused."""
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _DEFAULT_PATTERN = "animation_10_frame_{i}.bmp"
@@ -221,7 +225,8 @@ def convert_24_bit(data: bytes) -> bytes:
 def pad_bitmap(data: bytes) -> bytes:
     """Put a file on the canvas of glasses at 50, 35, cutting off what is outside (P4 8.3).
 
-    One of the canvas's size comes back as it is, however many bits it has a pixel.
+    One of the canvas's size comes back as it is, however many bits it has a pixel. Run lengths, which the reference
+    unpacks, are refused; any other compression is read as the reference does it, mostly as none.
 
     Raises:
         BitmapProblemError: `BAD_SIGNATURE`, `DECODE_FAILED`.
@@ -313,7 +318,7 @@ def _decode(data: bytes) -> Bitmap:
         (used,) = struct.unpack_from("<I", data, 46)
     except struct.error:
         raise _undecodable("its header is cut off") from None
-    if header not in _HEADER_SIZES or bits not in BITS or compression:
+    if header not in _HEADER_SIZES or bits not in BITS or compression in _MASKS or (bits, compression) in _RUN_LENGTHS:
         raise _undecodable(f"{bits} bits a pixel, compression {compression}, header of {header} bytes")
     if max(width, abs(height)) > LARGEST:
         raise _undecodable(f"it would be {width} x {abs(height)} pixels")
