@@ -10,7 +10,7 @@ import struct
 import attrs
 
 CANVAS_WIDTH = 576
-"""Pixels of the canvas of Even Realities glasses."""
+"""Pixels of the canvas of all glasses: G1 takes no other, G2 any, and no size of others is known (P3 2.2)."""
 CANVAS_HEIGHT = 135
 LEFT = 50
 """Where smaller pictures are put: 526 x 100 pixels from here on are seen best."""
