@@ -218,6 +218,12 @@ NEX = Profile(
 )
 
 
+def _names(by_id: Mapping[str, Profile], by_model: Mapping[str, Profile]) -> Mapping[str, Profile]:
+    """Give profiles by names that may be written in any case; names of models win."""
+    names = {profile.name.casefold(): profile for profile in reversed(list(by_id.values()))}
+    return {**names, **{model.casefold(): profile for model, profile in by_model.items()}}
+
+
 @attrs.frozen
 class Profiles:
     """The displays that are known, by id and by the model names of the cloud. Never changes: `adding` gives another."""
@@ -226,6 +232,13 @@ class Profiles:
     _by_model: Mapping[str, Profile]
     default: Profile
     """For models that are not known."""
+    _by_name: Mapping[str, Profile] = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(lambda known: _names(known._by_id, known._by_model), takes_self=True),  # noqa: SLF001 - its own
+    )
+    """By the names of models and of the profiles themselves, without regard for capital letters."""
 
     def __iter__(self) -> Iterator[Profile]:
         """Give every profile once."""
@@ -238,9 +251,10 @@ class Profiles:
     def for_model(self, model: str | None) -> Profile:
         """Give the profile of glasses, by the model's name in `session.device.capabilities` or `session.device.state`.
 
+        Capital letters do not matter, and a profile's own name is known too.
         Models without a display of their own, models that are not known, and no model at all have the default one.
         """
-        return self._by_model.get(model or "", self.default)
+        return self._by_name.get((model or "").casefold(), self.default)
 
     def adding(self, profile: Profile, *, models: Iterable[str] = ()) -> Profiles:
         """Give profiles with one more, for these model names; it takes the place of one of the same id."""

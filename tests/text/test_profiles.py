@@ -31,6 +31,9 @@ def test_the_profiles_are_those_of_the_reference() -> None:
         ("Even Realities G1", G1),
         ("Even Realities G2", G2),
         ("Mentra Display", NEX),
+        ("mentra display", NEX),
+        ("Mentra Nex", NEX),
+        ("VUZIX Z100", Z100),
         ("Vuzix Z100", Z100),
         ("Mentra Live", G1),
         ("Simulated Glasses", G1),
@@ -49,6 +52,7 @@ def test_more_displays_can_be_known() -> None:
     profiles = PROFILES.adding(tiny, models=["Tiny One"])
 
     assert profiles.for_model("Tiny One") is profiles["tiny"] is tiny
+    assert profiles.for_model("tiny") is tiny
     assert profiles.for_model("Vuzix Z100") is Z100
     assert len(list(profiles)) == 6
     assert wrap("abcd efg", tiny).texts == ["abcd", "efg"]
