@@ -28,6 +28,11 @@ def test_what_would_never_end_is_refused() -> None:
         compatible.split_into_chunks("\u660e\u660e", G1, size=2)
 
 
+def test_fewer_letters_before_a_hyphen_than_none_are_refused() -> None:
+    with pytest.raises(ValueError, match="min_before_hyphen"):
+        attrs.evolve(compatible.WrapOptions.of(G1), min_before_hyphen=-1)
+
+
 def test_a_width_of_nothing_gives_no_number_of_lines() -> None:
     assert compatible.estimate_line_count("abc", G1, max_width=0) == float("inf")
     options = attrs.evolve(compatible.WrapOptions.of(G1), max_width=0)

@@ -28,8 +28,8 @@ class WrapOptions:
     break_mode: str = "character-no-hyphen"
     """`character`, `character-no-hyphen`, `word` or `strict-word`; any other name is `character`."""
     hyphen: str = "-"
-    min_before_hyphen: int = 3
-    """UTF-16 units."""
+    min_before_hyphen: int = attrs.field(default=3, validator=attrs.validators.ge(0))
+    """UTF-16 units; none or more."""
     trim_lines: bool = True
     keep_newlines: bool = True
 
