@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import attrs
 
 from .clusters import graphemes
-from .kinds import NEWLINE, WHITE_SPACE
+from .kinds import CJK_NEWLINES, NEWLINE, WHITE_SPACE, has_newline
 from .measuring import byte_size, ends_of, measure, whole_pixels
-from .wrapping import DEFAULT_STYLE, Line, Style, Wrapped, iter_lines, wrap
+from .wrapping import DEFAULT_STYLE, Line, Style, Wrapped, iter_lines, within_bytes, wrap
 
 if TYPE_CHECKING:
     from .profiles import Profile
@@ -21,9 +22,10 @@ ELLIPSIS = "..."
 def shorten(text: str, profile: Profile, *, width: float | None = None, ellipsis: str = ELLIPSIS) -> str:
     """Cut a text to one line of a display, or to `width` pixels, and end it with an ellipsis if it was longer.
 
-    Line breaks become spaces. An ellipsis that has no room itself is cut too.
+    Line breaks become spaces, except between CJK characters. An ellipsis that has no room itself is cut too.
     """
-    text = NEWLINE.sub(" ", text.replace("\r\n", "\n"))
+    if has_newline(text):
+        text = NEWLINE.sub(" ", CJK_NEWLINES.sub("", text).replace("\r\n", "\n"))
     limit = profile.width if width is None else whole_pixels(width)
     if measure(text, profile) <= limit:
         return text
@@ -119,7 +121,8 @@ def paginate(
 ) -> list[Page]:
     """Cut a text into pages that a display can show one after the other. Nothing is left out.
 
-    Pages end early where more lines would be too many bytes for the display. Empty lines at the start of a page other
+    Pages end early where more lines would be too many bytes for the display, and lines where one alone would be.
+    Empty lines at the start of a page other
     than the first are kept: pages put together are the text.
 
     `ValueError` for pages without lines.
@@ -130,7 +133,8 @@ def paginate(
         raise ValueError(f"a page has at least one line, not {lines_of_page}")
     pages: list[list[Line]] = [[]]
     size = 0
-    for line in iter_lines(text, profile, style):
+    wholes = iter_lines(text, profile, style)
+    for line in chain.from_iterable(within_bytes(whole, text, profile, style, bytes_of_page) for whole in wholes):
         page = pages[-1]
         more = byte_size(line.text) + (1 if page else 0)
         if page and (len(page) >= lines_of_page or size + more > bytes_of_page):

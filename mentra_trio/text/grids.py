@@ -14,7 +14,7 @@ import attrs
 
 from .fitting import shorten
 from .measuring import byte_size, measure
-from .wrapping import DEFAULT_STYLE, Style, wrap
+from .wrapping import DEFAULT_STYLE, Style, Wrapped, within_bytes, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,8 @@ def columns(
         left_width: pixels of the left column; half the display when absent.
         right_start: pixels from the left edge to the right column; 55 % of the display when absent.
         max_lines: rows; the display's when absent.
-        max_bytes: of all rows; the display's when absent. Rows that are too many bytes are left out from below.
+        max_bytes: of all rows; the display's when absent. Rows that are too many bytes are left out from below;
+            when the first row alone is, its columns share them.
 
     `ValueError` when the columns overlap or leave the display, or have no space between them.
     """
@@ -81,9 +82,18 @@ def columns(
     limit = profile.max_bytes if max_bytes is None else max_bytes
     one = wrap(left, profile, style, width=first, max_lines=max_lines, max_bytes=math.inf)
     other = wrap(right, profile, style, width=profile.width - second, max_lines=max_lines, max_bytes=math.inf)
-    count = max(len(one.lines), len(other.lines))
-    lefts, rights = _padded(one.texts, count), _padded(other.texts, count)
-    rows = [_row([(0, a), (second, b)], profile) for a, b in zip(lefts, rights, strict=True)]
+    lefts, rights, rows = _side_by_side(one, other, second, profile)
+    if rows and byte_size(rows[0]) > limit:
+        room = (limit - math.floor(second / profile.space_width)) // 2
+        if room >= 1:
+            lines_left = profile.max_lines if max_lines is None else max_lines
+            one = _narrowed(one, left, profile, style, room, lines_left)
+            other = _narrowed(other, right, profile, style, room, lines_left)
+            lefts, rights, rows = _side_by_side(one, other, second, profile)
+        if byte_size(rows[0]) > limit:  # a single grapheme, or the spaces: one column is better than none
+            alone = (_row([(0, lefts[0])], profile), _row([(second, rights[0])], profile))
+            shown = [row for row in alone if row and byte_size(row) <= limit]
+            return Columns(lines=tuple(shown[:1]), left=tuple(lefts), right=tuple(rights), is_truncated=True)
     while rows and not rows[-1]:
         rows.pop()
     full = len(rows)
@@ -95,6 +105,26 @@ def columns(
         right=tuple(rights),
         is_truncated=one.is_truncated or other.is_truncated or len(rows) < full,
     )
+
+
+def _side_by_side(
+    one: Wrapped, other: Wrapped, second: float, profile: Profile
+) -> tuple[list[str], list[str], list[str]]:
+    """Give the lines of both columns, as many of one as of the other, and the rows of both."""
+    count = max(len(one.lines), len(other.lines))
+    lefts, rights = _padded(one.texts, count), _padded(other.texts, count)
+    return lefts, rights, [_row([(0, a), (second, b)], profile) for a, b in zip(lefts, rights, strict=True)]
+
+
+def _narrowed(
+    wrapped: Wrapped, text: str, profile: Profile, style: Style, max_bytes: float, max_lines: float
+) -> Wrapped:
+    """Break the lines of a column that have too many bytes."""
+    lines = [piece for line in wrapped.lines for piece in within_bytes(line, text, profile, style, max_bytes)]
+    if len(lines) <= max_lines:
+        return Wrapped(lines=tuple(lines), cut=wrapped.cut)
+    kept = lines[: math.ceil(max_lines)]
+    return Wrapped(lines=tuple(kept), cut=text[kept[-1].end if kept else 0 :])
 
 
 def table(

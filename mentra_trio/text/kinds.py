@@ -20,12 +20,15 @@ NO_START = frozenset(
     "\u3017\u3019\u301f\uff60\uff05\u2026\u2025\u301c\uff5e\uff64\uff61\uff63\uff65\u3005\u303b\u30fc\uff70"
     "\u309d\u309e\u30fd\u30fe\u3041\u3043\u3045\u3047\u3049\u3063\u3083\u3085\u3087\u308e\u3095\u3096"
     "\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7\u30ee\u30f5\u30f6\uff67\uff68\uff69\uff6a\uff6b"
-    "\uff6f\uff6c\uff6d\uff6e"
+    "\uff6f\uff6c\uff6d\uff6e\u203c\u2047\u2048\u2049\u309b\u309c\u2103"
+    "\u31f0\u31f1\u31f2\u31f3\u31f4\u31f5\u31f6\u31f7\u31f8\u31f9\u31fa\u31fb\u31fc\u31fd\u31fe\u31ff"
 )
 """Closing punctuation, small kana, and marks that repeat or prolong: they never start a line."""
-NO_END = frozenset("([{\u3008\u300a\u300c\u300e\u3010\u3014\u3016\u3018\u301d\uff08\uff3b\uff5b\uff5f\uff62")
-"""Opening punctuation: it never ends a line."""
-CLINGS_TO_BEFORE = frozenset("\u201d\u2019\u00bb\u203a\u00b0\u2030\u00ad'\"-\u2010\u2013\u2014/\\|")
+NO_END = frozenset(
+    "([{\u3008\u300a\u300c\u300e\u3010\u3014\u3016\u3018\u301d\uff08\uff3b\uff5b\uff5f\uff62\uffe5\uff04"
+)
+"""Opening punctuation, and wide signs of money: they never end a line."""
+CLINGS_TO_BEFORE = frozenset("\u00b7\u201d\u2019\u00bb\u203a\u00b0\u2030\u00ad'\"-\u2010\u2013\u2014/\\|")
 CLINGS_TO_AFTER = frozenset("\u201c\u2018\u201e\u201a\u00ab\u2039$\u00a3\u00a5\u20ac'\"")
 """Quotation marks, which point either way in different languages, signs of money, and hyphens: a line neither starts
 nor ends between them and what they touch."""
@@ -47,7 +50,7 @@ class Kind(Enum):
     IDEOGRAPH = auto()
     """A word by itself: CJK characters, their punctuation, emoji."""
     RIGHT_TO_LEFT = auto()
-    """A letter of a script whose words are not cut: a hyphen would stand at the wrong end."""
+    """A letter or digit of a script whose words are not cut: a hyphen would stand at the wrong end."""
     SOLID = auto()
     """A letter or digit of a script that hyphenates."""
     PLAIN = auto()
@@ -87,10 +90,13 @@ _CUTS = _Cuts()
 
 _GLUE = "\u00a0\u202f\u2007\u2060\ufeff\u2011\u034f"
 _ZERO_WIDTH_SPACE = "\u200b"
-_IDEOGRAPH_RANGES = (
+_CJK_RANGES = (
     "\u2e80-\u2fdf\u3001-\u312f\u3190-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff9f"
-    "\u2600-\u27bf\U0001f000-\U0001faff\U00020000-\U0003ffff"
+    "\U00020000-\U0003ffff"
 )
+CJK_NEWLINES = re.compile(f"(?<=[{_CJK_RANGES}])[\n\r\v\f\u2028\u2029]+(?=[{_CJK_RANGES}])")
+"""Line breaks between two characters of scripts without spaces: they stand for nothing where they are not kept."""
+_IDEOGRAPH_RANGES = _CJK_RANGES + "\u2600-\u27bf\U0001f000-\U0001faff"
 _IDEOGRAPHS = re.compile(f"[{_IDEOGRAPH_RANGES}]")
 _DECIDING = HYPHENS + SOFT_HYPHEN + _ZERO_WIDTH_SPACE + _GLUE + WHITE_SPACE.replace(" ", "")
 # What decides, beside the space, whether a line may end next to it. Between all others it may not.
@@ -101,6 +107,7 @@ _WITHOUT_HYPHEN_RANGES = (
     "\uaa60-\uaadf\uac00-\ud7ff"
 )
 _WITHOUT_HYPHEN = re.compile(f"[{_WITHOUT_HYPHEN_RANGES}]")
+_PERSIAN_DIGITS = "\u06f0\u06f1\u06f2\u06f3\u06f4\u06f5\u06f6\u06f7\u06f8\u06f9"
 
 
 def _kind_of(char: str) -> Kind:
@@ -112,7 +119,7 @@ def _kind_of(char: str) -> Kind:
         return Kind.BREAK
     if _IDEOGRAPHS.fullmatch(char):
         return Kind.IDEOGRAPH
-    if unicodedata.bidirectional(char) in {"R", "AL"}:
+    if unicodedata.bidirectional(char) in {"R", "AL", "AN"} or char in _PERSIAN_DIGITS:
         return Kind.RIGHT_TO_LEFT
     if char.isalnum() and not _WITHOUT_HYPHEN.fullmatch(char):
         return Kind.SOLID

@@ -30,6 +30,8 @@ def fits(text: str, profile: Profile, *, width: float | None = None) -> bool:
 
 def whole_pixels(width: float) -> float:
     """Give the whole pixels of a width. Widths of texts are whole, so nothing fits that did not; sums stay exact."""
+    if math.isnan(width):
+        raise ValueError("the width of a line is a number of pixels")
     return math.floor(width) if math.isfinite(width) else width
 
 

@@ -22,6 +22,7 @@ import attrs
 
 from .clusters import graphemes
 from .kinds import (
+    CJK_NEWLINES,
     CLINGS_TO_AFTER,
     CLINGS_TO_BEFORE,
     HYPHENS,
@@ -68,7 +69,12 @@ class Style:
     trim: bool = True
     """Whether white space at the ends of lines goes. Otherwise lines put together are the text."""
     keep_newlines: bool = True
-    """Whether a line break of the text begins a line; otherwise it counts as a space."""
+    """Whether a line break of the text begins a line; otherwise it counts as a space, or as nothing between CJK
+    characters."""
+
+    def __attrs_post_init__(self) -> None:
+        if NEWLINE.search(self.hyphen):
+            raise ValueError("a hyphen has no line breaks")
 
 
 # Not frozen, nor are wrapped texts: to make a frozen one takes five times as long, and lines are made for every word
@@ -88,7 +94,7 @@ class Line:
     """Whether the hyphen at its end is no part of the text."""
     is_paragraph_start: bool = False
     is_oversized: bool = False
-    """Whether it is wider than the display: a single grapheme that nothing can make fit."""
+    """Whether it is wider than the display, or has more bytes: a single grapheme that nothing can make fit."""
 
 
 @attrs.define(kw_only=True, unsafe_hash=True)
@@ -146,6 +152,9 @@ def wrap(
         width: pixels of a line; the display's when absent.
         max_lines: the display's when absent; `math.inf` for no limit.
         max_bytes: of all lines with the line feeds between them; the display's when absent; `math.inf` for no limit.
+
+    A line that has more bytes alone than all lines may have is broken where they are full. Other lines that have no
+    room are cut whole.
     """
     lines_left = profile.max_lines if max_lines is None else max_lines
     bytes_left = profile.max_bytes if max_bytes is None else max_bytes
@@ -155,9 +164,44 @@ def wrap(
     for line in iter_lines(text, profile, style, width=width):
         bytes_left -= byte_size(line.text) + (1 if lines else 0)
         if len(lines) >= lines_left or bytes_left < 0:
+            size = byte_size(line.text)
+            limit = profile.max_bytes if max_bytes is None else max_bytes
+            if len(lines) < lines_left and size > limit >= 1 and bytes_left + size >= 1:
+                first = within_bytes(line, text, profile, style, bytes_left + size)[0]
+                if not lines or not first.is_oversized:
+                    lines.append(first)
             return Wrapped(lines=tuple(lines), cut=text[lines[-1].end if lines else 0 :])
         lines.append(line)
     return Wrapped(lines=tuple(lines))
+
+
+def within_bytes(line: Line, text: str, profile: Profile, style: Style, max_bytes: float) -> Sequence[Line]:
+    """Break a line of a text that has too many bytes, by the same rules, but without more hyphens."""
+    if byte_size(line.text) <= max_bytes:
+        return (line,)
+    shown = line.text.removesuffix(style.hyphen) if line.is_hyphenated else line.text
+    if not shown:
+        return (line,)
+    gone = {at for gap in CJK_NEWLINES.finditer(text, line.start, line.end) for at in range(*gap.span())}
+    places = [at for at in range(line.start, line.end) if at not in gone]
+    clusters = graphemes(shown)
+    sizes = list(map(byte_size, clusters))
+    usual = max(int(max_bytes * len(sizes) / sum(sizes)), 1)
+    unmarked = attrs.evolve(style, mode=_UNMARKED.get(style.mode, style.mode), hyphen="")
+    pieces = list(_Paragraph(shown, clusters, sizes, unmarked, max_bytes, usual, 0).lines(0))
+    for piece in pieces:
+        piece.width = measure(piece.text, profile)
+        piece.start, piece.end = places[piece.start], places[piece.end - 1] + 1
+        piece.is_paragraph_start = piece.is_paragraph_start and line.is_paragraph_start
+        piece.is_oversized = piece.is_oversized or line.is_oversized
+    last = pieces[-1]
+    if line.is_hyphenated and byte_size(last.text + style.hyphen) <= max_bytes:
+        last.text += style.hyphen
+        last.width, last.is_hyphenated = measure(last.text, profile), True
+    return pieces
+
+
+_UNMARKED = {BreakMode.WORD: BreakMode.STRICT_WORD, BreakMode.CHARACTER: BreakMode.CHARACTER_NO_HYPHEN}
 
 
 def iter_lines(
@@ -169,10 +213,30 @@ def iter_lines(
         return _lines(text, 0, profile, style, limit)
     if not style.keep_newlines:
         # As many spaces as there were characters, so that lines know where they stand in the text.
+        gaps = [gap.span() for gap in CJK_NEWLINES.finditer(text)]
+        if gaps:
+            joined = NEWLINE.sub(" ", CJK_NEWLINES.sub("", text))
+            return _moved(_lines(joined, 0, profile, style, limit), gaps)
         return _lines(NEWLINE.sub(" ", text), 0, profile, style, limit)
     return chain.from_iterable(
         _lines(text[start:end], start, profile, style, limit) for start, end in _paragraphs(text)
     )
+
+
+def _moved(lines: Iterator[Line], gaps: Sequence[tuple[int, int]]) -> Iterator[Line]:
+    """Tell lines of a text without what is in gaps where they stand in the text with it."""
+    gone, n = 0, 0
+
+    def moved(place: int, *, is_end: bool) -> int:
+        nonlocal gone, n
+        while n < len(gaps) and gaps[n][0] < place + gone + (not is_end):
+            gone += gaps[n][1] - gaps[n][0]
+            n += 1
+        return place + gone
+
+    for line in lines:
+        line.start, line.end = moved(line.start, is_end=False), moved(line.end, is_end=True)
+        yield line
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
@@ -227,6 +291,8 @@ class _Paragraph:
     _usual: int
     """Graphemes that a line has room for when they are as wide as they are on average: where a search begins."""
     hyphen_width: int
+    _run: tuple[int, int] = (0, 0)
+    """A run of white space that is known: where it begins at least, and where it ends."""
 
     def lines(self, offset: int) -> Iterator[Line]:
         """Give the lines of a paragraph that begins at an index of a text.
@@ -285,8 +351,8 @@ class _Paragraph:
 
     def _break(self, start: int, full: int, pixels: int) -> _Break:
         """Find where a line ends that is full at a place."""
+        second_best: _Break | None = None
         for rule in _RULES[self._style.mode]:
-            second_best: _Break | None = None
             used = pixels
             for place in range(full, start, -1):
                 hyphen = rule(self, start, place)
@@ -295,9 +361,7 @@ class _Paragraph:
                         return place, hyphen
                     second_best = second_best or (place, hyphen)
                 used -= self.widths[place - 1]
-            if second_best is not None:
-                return second_best
-        return full, ""
+        return second_best or (full, "")
 
     def _easily(self) -> _Easily | None:
         """Choose how to find in one step what the rules find letter by letter. Not every text allows that."""
@@ -395,16 +459,28 @@ class _Paragraph:
 
     def _has_good_ends(self, start: int, place: int) -> bool:
         """Tell whether neither the line ends nor the next one begins with what must not."""
-        before, after, last = place - 1, place, len(self.clusters)
+        before, after = place - 1, place
         while before > start and self.clusters[before] in SPACES:
             before -= 1
-        while after < last and self.clusters[after] in SPACES:
-            after += 1
+        last = len(self.clusters)
+        if self.clusters[after] in SPACES:
+            after = self._end_of_spaces(after)
         opening, closing = self.clusters[before][0], self.clusters[min(after, last - 1)][0]
         if opening in NO_END or closing in NO_START:
             return False
         touches = after - before == 1
         return not (touches and (opening in CLINGS_TO_AFTER or closing in CLINGS_TO_BEFORE))
+
+    def _end_of_spaces(self, place: int) -> int:
+        """Find where white space ends. All lines of a long run of it ask, so the last answer is remembered."""
+        first, end = self._run
+        if not first <= place < end:
+            at, last = place, len(self.clusters)
+            while at < last and self.clusters[at] in SPACES:
+                at = end if at == first < end else at + 1
+            self._run = place, at
+            return at
+        return end
 
 
 _RULES: dict[BreakMode, tuple[_Rule, ...]] = {

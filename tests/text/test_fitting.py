@@ -7,10 +7,11 @@ import math
 import attrs
 import pytest
 
-from mentra_trio.text import G1, measure, paginate, shorten, split_bytes, wrap
+from mentra_trio.text import G1, NEX, byte_size, measure, paginate, shorten, split_bytes, wrap
 from mentra_trio.text import fit as fit_text
 
 LONG = "Every morning the baker on the corner sets out four trays of bread before the street lamps switch off. " * 6
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 SMALL = attrs.evolve(G1, width=100, max_lines=2)
 
 
@@ -39,10 +40,35 @@ def test_an_ellipsis_counts_as_bytes() -> None:
     assert fit_text("abcdef\nghi", G1, max_bytes=6).texts == ["abc..."]
 
 
+def test_a_line_of_too_many_bytes_is_shown_as_far_as_they_go() -> None:
+    fitted = fit_text("The ferry to the north island leaves at seven, so bring a warm coat.", G1, max_bytes=50)
+    assert fitted.texts == ["The ferry to the north island leaves at seven,..."]
+    assert fit_text(ENGLAND * 20 + " hello world", G1).texts == [ENGLAND * 13 + "..."]
+    assert fit_text("Hi " + ENGLAND * 9, NEX).texts == ["Hi " + ENGLAND * 7 + "..."]
+    assert fit_text("Hello" + "\u0301" * 201 + " there", G1).texts == ["Hell..."]
+
+
+def test_pages_break_lines_of_too_many_bytes() -> None:
+    pages = paginate(ENGLAND * 20 + " hello", G1)
+    assert [page.text for page in pages] == [ENGLAND * 13, ENGLAND * 7 + " hello"]
+    assert all(byte_size(page.text) <= G1.max_bytes for page in pages)
+    assert [page.text for page in paginate("antidisestablishmentarianism", SMALL, max_bytes=12)] == [
+        "antidisest-",
+        "ablishmen-",
+        "tarianism",
+    ]
+    assert [page.text for page in paginate("antidisestablish", SMALL, max_bytes=9)] == ["antidises", "t-\nablish"]
+
+
+def test_a_hyphen_without_room_is_left_out() -> None:
+    assert [page.text for page in paginate("antidisestablish", SMALL, max_bytes=10)] == ["antidisest", "ablish"]
+
+
 def test_one_line_is_shortened() -> None:
     assert shorten("Hello", G1) == "Hello"
     assert shorten("Hello wonderful world", G1, width=100) == "Hello won..."
     assert shorten("Hello\nworld", G1) == "Hello world"
+    assert shorten("\u6f22\r\n\u5b57", G1) == "\u6f22\u5b57"
 
 
 def test_an_ellipsis_that_is_too_wide_is_cut() -> None:

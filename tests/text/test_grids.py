@@ -35,6 +35,16 @@ def test_columns_that_are_too_many_bytes_end_early_and_say_so() -> None:
     assert wall.lines[0].endswith("1")
 
 
+def test_columns_of_a_row_of_too_many_bytes_share_them() -> None:
+    flag = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    wall = columns(flag * 9, flag * 9, G1)
+    assert [row.split() for row in wall.lines] == [[flag * 6, flag * 6]]
+    assert wall.is_truncated
+    assert columns("Left", "Right", G1, max_bytes=40).lines == ("Left",)
+    assert columns("", "Right", G1, max_bytes=40).lines == ()
+    assert columns("a" + "\u0301" * 200, "b", G1).lines == (" " * 52 + "b",)
+
+
 def test_columns_say_when_a_text_has_no_room() -> None:
     assert columns("a\nb\nc", "x", G1, max_lines=2).is_truncated
 

@@ -99,6 +99,22 @@ def test_no_line_starts_with_closing_or_ends_with_opening_punctuation(style: Sty
         assert not any(line[0] in "\u3001\u3002\u300d\u3063" or line[-1] == "\u300c" for line in found), found
 
 
+@pytest.mark.parametrize("sign", "\u203c\u2047\u2048\u2049\u31f0\u31ff\u309b\u309c\u00b7\u2103")
+def test_no_line_starts_with_a_sign_that_belongs_to_what_is_before(sign: str) -> None:
+    assert lines(f"\u6f22\u5b57{sign}\u6f22", 40, STRICT)[0] == "\u6f22"
+
+
+@pytest.mark.parametrize("sign", "\uffe5\uff04")
+def test_no_line_ends_with_a_sign_of_money(sign: str) -> None:
+    assert lines(f"\u6f22{sign}100", measure(f"\u6f22{sign}", G1))[0] == "\u6f22"
+
+
+@EVERY_MODE
+def test_a_word_is_cut_rather_than_that_punctuation_starts_a_line(style: Style) -> None:
+    found = lines("abcdef\u3002", measure("abcdef", G1), style)
+    assert [line.removesuffix("-") for line in found] == ["abcde", "f\u3002"]
+
+
 @EVERY_MODE
 def test_punctuation_that_has_no_other_place_is_cut_all_the_same(style: Style) -> None:
     assert lines("\u3002" * 5, 40, style) == ["\u3002\u3002", "\u3002\u3002", "\u3002"]
@@ -172,6 +188,19 @@ def test_words_that_run_from_right_to_left_stay_whole(style: Style) -> None:
     ]
 
 
+@EVERY_MODE
+@pytest.mark.parametrize("digits", ["\u0661\u0662\u0663\u0664\u0665\u0666", "\u06f1\u06f2\u06f3\u06f4\u06f5\u06f6"])
+def test_numbers_of_arabic_get_no_hyphen(style: Style, digits: str) -> None:
+    assert lines(digits, 70, style) == [digits[:4], digits[4:]]
+
+
+def test_what_has_no_meaning_is_refused() -> None:
+    with pytest.raises(ValueError, match="width"):
+        wrap("abc", G1, width=math.nan)
+    with pytest.raises(ValueError, match="hyphen"):
+        Style(hyphen="\n")
+
+
 def test_spaces_that_do_not_break_do_not_break() -> None:
     assert lines("about 10\u00a0km away", measure("about 10\u00a0k", G1)) == ["about", "10\u00a0km", "away"]
     assert lines("ab\u200bcd", 30) == ["ab\u200b", "cd"]
@@ -181,6 +210,21 @@ def test_spaces_at_the_ends_of_lines_stay_when_nothing_is_trimmed() -> None:
     style = Style(trim=False)
     assert lines("  ab    cd  ", 40, style) == ["  ab ", "   cd", "  "]
     assert "".join(lines("  ab    cd  ", 40, style)) == "  ab    cd  "
+
+
+def test_much_white_space_takes_time_in_proportion() -> None:
+    """It took minutes when each line looked for the end of it."""
+    style = Style(trim=False)
+    assert "".join(lines(" " * 100_000, 576, style)) == " " * 100_000
+    assert "".join(lines("\n" * 20_000, 576, attrs.evolve(style, keep_newlines=False))) == " " * 20_000
+
+
+def test_line_breaks_that_are_not_kept_leave_no_space_between_cjk_characters() -> None:
+    style = Style(keep_newlines=False)
+    wrapped = wrap("\u6f22\r\n\u5b57 a\n\u6f22\n\u5b57", G1, style, width=40)
+    assert wrapped.texts == ["\u6f22\u5b57", "a \u6f22", "\u5b57"]
+    assert [(line.start, line.end) for line in wrapped.lines] == [(0, 4), (5, 8), (9, 10)]
+    assert lines("\ud55c\n\uad6d \U0001f600\n\U0001f600", 200, style) == ["\ud55c \uad6d \U0001f600 \U0001f600"]
 
 
 def test_line_breaks_that_are_not_kept_are_spaces() -> None:
@@ -197,9 +241,24 @@ def test_lines_that_are_not_shown_are_told() -> None:
 def test_bytes_are_counted_as_they_are_sent() -> None:
     assert wrap("abc\nde", G1, max_bytes=6).text == "abc\nde"
     assert wrap("abc\nde", G1, max_bytes=5).text == "abc"
-    assert wrap("abc", G1, max_bytes=2).lines == ()
+    assert wrap("abc", G1, max_bytes=0).lines == ()
     assert wrap("\u660e" * 200, NEX).bytes <= NEX.max_bytes
     assert byte_size("\ud83d") == 3
+
+
+def test_a_line_of_more_bytes_than_all_may_have_is_broken_where_they_are_full() -> None:
+    assert (wrap("abc", G1, max_bytes=2).text, wrap("abc", G1, max_bytes=2).cut) == ("ab", "c")
+    wrapped = wrap("one\nTurn left at the fountain", G1, max_bytes=15)
+    assert (wrapped.texts, wrapped.cut) == (["one", "Turn left"], " at the fountain")
+    assert wrap("\u6f22\n\u5b57\n\u6f22", G1, Style(keep_newlines=False), max_bytes=6).cut == "\n\u6f22"
+
+
+def test_a_grapheme_of_more_bytes_than_all_may_have_is_told() -> None:
+    wrapped = wrap(FAMILY + "a", G1, max_bytes=4)
+    assert [(line.text, line.is_oversized) for line in wrapped.lines] == [(FAMILY, True)]
+    assert wrapped.cut == "a"
+    assert wrap("a" + FAMILY, G1, max_bytes=4).texts == ["a"]
+    assert wrap("a\n" + FAMILY, G1, max_bytes=4).texts == ["a"]
 
 
 def test_a_line_knows_its_place() -> None:
