@@ -108,6 +108,26 @@ class Battery:
 
 
 @attrs.frozen
+class Device:
+    """The glasses tell something about themselves."""
+
+    name: str
+    """Of a part of `session.device.state`, or the wire's own."""
+    value: object
+    """A JSON value."""
+
+
+@attrs.frozen
+class System:
+    """The wearer changes a setting of the system."""
+
+    name: str
+    """The phone's, such as `metric_system`."""
+    value: object
+    """A JSON value."""
+
+
+@attrs.frozen
 class Wear:
     """The wearer puts on other glasses."""
 
@@ -262,6 +282,8 @@ Action = (
     | Stop
     | Start
     | Battery
+    | Device
+    | System
     | Wear
     | Snap
     | Set

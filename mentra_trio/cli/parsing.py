@@ -201,6 +201,21 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
             summary="set the battery level of the glasses, 0 to 100",
             read=readers.read_battery,
         ),
+        "device": Usage(
+            form="device NAME VALUE",
+            summary="tell more of the glasses, as charging true",
+            details=(
+                "NAME is a part of session.device.state, such as connected, charging, wifi_connected or "
+                "hotspot_enabled; VALUE is read as for set."
+            ),
+            read=readers.read_device,
+        ),
+        "system": Usage(
+            form="system NAME VALUE",
+            summary="change a system setting: metric_system true",
+            details="NAME is the phone's, and VALUE is read as for set. The app sees them in session.settings.system.",
+            read=readers.read_system,
+        ),
         "wear": Usage(
             form="wear MODEL",
             summary="put on other glasses, such as Mentra Live",

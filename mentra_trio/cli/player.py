@@ -28,6 +28,7 @@ from .commands import (
     Action,
     Battery,
     Declare,
+    Device,
     Dismiss,
     Drop,
     EndVideo,
@@ -50,6 +51,7 @@ from .commands import (
     Stats,
     Stop,
     Stored,
+    System,
     Touch,
     Video,
     Wait,
@@ -265,7 +267,11 @@ class Player:
             case Start():
                 return await self._start()
             case Battery(level):
-                return await self._set_battery(level)
+                return await self._tell_device("batteryLevel", level)
+            case Device(name, value):
+                return await self._tell_device(name, value)
+            case System(name, value):
+                return await self._do(partial(self._user.change_system_settings, **{name: value}))
             case Wear(model):
                 self._user.wear(model)
                 await self._wait_read()
@@ -487,11 +493,16 @@ class Player:
 
     # --- glasses
 
-    async def _set_battery(self, level: int) -> str:
+    async def _tell_device(self, name: str, value: object) -> str:
         await trio.lowlevel.checkpoint()
-        # The cloud takes ten such messages in a second, and nothing tells when it takes the next.
-        while not self._user.update_device(batteryLevel=level):  # noqa: ASYNC110 - as said
-            await trio.sleep(_POST_PAUSE)
+        head, *rest = name.split("_")
+        state = {head + "".join(word.capitalize() for word in rest): value}
+        try:
+            # The cloud takes ten such messages in a second, and nothing tells when it takes the next.
+            while not self._user.update_device(**state):  # noqa: ASYNC110 - as said
+                await trio.sleep(_POST_PAUSE)
+        except TypeError as error:
+            raise CommandFailedError(str(error).replace("update_device() has", "glasses have")) from error
         await self._wait_read()
         return ""
 

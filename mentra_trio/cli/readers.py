@@ -25,6 +25,7 @@ from .commands import (
     MAIN_BUTTON,
     Battery,
     Declare,
+    Device,
     Dismiss,
     Drop,
     EndVideo,
@@ -47,6 +48,7 @@ from .commands import (
     Stats,
     Stop,
     Stored,
+    System,
     Touch,
     Video,
     Wait,
@@ -239,19 +241,34 @@ def read_photo(arguments: Arguments) -> Snap:
 
 
 def read_set(arguments: Arguments) -> Set:
+    return Set(*_pair(arguments, "set needs the key of a setting and a value", "the key of a setting"))
+
+
+def read_device(arguments: Arguments) -> Device:
+    usage = "which part, and what is it? for example 'device charging true'"
+    return Device(*_pair(arguments, usage, "the name of the part"))
+
+
+def read_system(arguments: Arguments) -> System:
+    usage = "which setting, and what is it? for example 'system metric_system true'"
+    return System(*_pair(arguments, usage, "the name of the setting"))
+
+
+def _pair(arguments: Arguments, usage: str, key_is: str) -> tuple[str, object]:
+    """Read a name and a JSON value; what is no JSON is a text."""
     if len(arguments.words) < 2:
-        arguments.fail("set needs the key of a setting and a value")
+        arguments.fail(usage)
     key = arguments.words[0].text
     if not key:
-        arguments.fail("the key of a setting is empty")
+        arguments.fail(f"{key_is} is empty")
     value = arguments.without(1)
     # As it is written first, because the quotes belong to JSON too: {"a": 1}, "5". Then without a shell's: '[1, 2]'.
     for candidate in (value.raw(), value.text):
         try:
-            return Set(key, _read_json(candidate))
+            return key, _read_json(candidate)
         except (ValueError, RecursionError):
             continue
-    return Set(key, value.text)
+    return key, value.text
 
 
 def _read_json(text: str) -> object:

@@ -966,6 +966,27 @@ async def test_photos_are_what_the_command_says(autojump_clock: MockClock, tmp_p
     assert isinstance(sizes[2], PhotoError)
 
 
+async def test_the_glasses_tell_about_themselves_and_the_system_about_its_settings(autojump_clock: MockClock) -> None:
+    app = make_app()
+    sessions: list[MentraSession] = []
+
+    @app.on_session
+    async def stay(session: MentraSession) -> None:
+        sessions.append(session)
+        async for _ in session.settings.system.changes():
+            pass  # until the session is over
+
+    async with open_stage(app) as stage:
+        await play(stage.player, "start", "device charging true", "device wifi_connected false", "device caseOpen true")
+        await play(stage.player, "system metric_system true")
+
+        state = sessions[0].device.state.value
+        assert (state.charging, state.wifi_connected, state.case_open) == (True, False, True)
+        assert sessions[0].settings.system.value.metric_system_enabled
+        with pytest.raises(CommandFailedError, match="glasses have no 'charged', perhaps 'charging'"):
+            await play(stage.player, "device charged true")
+
+
 async def test_what_an_app_has_stored_is_printed(autojump_clock: MockClock) -> None:
     app = MiniAppServer("com.example.app", "key")
 
