@@ -5,6 +5,7 @@ into an environment of its own, so what is tested is what a user would get, not 
 checkout.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -36,6 +37,7 @@ EXAMPLES = sorted(Path("examples").glob("*.py"))
 # nothing starves when one returns early.
 ASYNC_RULES = ["--enable=ASYNC", "--disable="]
 ASYNC_RULES_FOR_TESTS = ["--enable=ASYNC", "--disable=ASYNC910,ASYNC911"]
+FILES_AT_ONCE = 20  # of which all are read again when one has changed
 
 
 CHECK_INSTALLED = """
@@ -206,14 +208,32 @@ def typing(session: nox.Session) -> None:
     session.run("pyright")
 
 
+def check_async(session: nox.Session, rules: list[str], files: list[str]) -> None:
+    """Run flake8-async on files that it has not found clean before: it needs minutes for all, and reads nothing else.
+
+    What it found clean is noted by content in nox's cache, or in the folder that `.ci/run` shares between Pythons.
+    """
+    show = "import flake8_async; print(flake8_async.__version__)"
+    version = session.run("python", "-c", show, silent=True, log=False)
+    notes = Path(os.environ.get("LINT_NOTES") or session.cache_dir / "lint")
+    notes.mkdir(parents=True, exist_ok=True)
+    for start in range(0, len(files), FILES_AT_ONCE):
+        some = files[start : start + FILES_AT_ONCE]
+        read = hashlib.sha256(repr((version, rules, [Path(path).read_bytes() for path in some])).encode())
+        note = notes / read.hexdigest()
+        if not note.exists():
+            session.run("flake8-async", *rules, *some)
+            note.touch()
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style (ruff), formatting (ruff) and cancellation safety (flake8-async)."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
-    session.run("flake8-async", *ASYNC_RULES, *async_files("mentra_trio", "examples"), "noxfile.py")
-    session.run("flake8-async", *ASYNC_RULES_FOR_TESTS, *async_files("tests", "bench"))
+    check_async(session, ASYNC_RULES, [*async_files("mentra_trio", "examples"), "noxfile.py"])
+    check_async(session, ASYNC_RULES_FOR_TESTS, async_files("tests", "bench"))
 
 
 @nox.session
@@ -228,7 +248,7 @@ def coverage(session: nox.Session) -> None:
         if data.stat().st_mtime < newest:
             data.unlink()
     if any(Path().glob(".coverage.*")):
-        session.install(*group("test"))
+        session.install("coverage")
     else:
         run_tests(session)
     # Those of one session: lines and branches cannot be combined.
