@@ -180,7 +180,7 @@ def within_bytes(line: Line, text: str, profile: Profile, style: Style, max_byte
     if byte_size(line.text) <= max_bytes:
         return (line,)
     shown = line.text.removesuffix(style.hyphen) if line.is_hyphenated else line.text
-    if not shown:
+    if not shown:  # pragma: no cover - a line is more than its hyphen
         return (line,)
     gone = {at for gap in CJK_NEWLINES.finditer(text, line.start, line.end) for at in range(*gap.span())}
     places = [at for at in range(line.start, line.end) if at not in gone]

@@ -135,6 +135,13 @@ class TestReading:
 
             assert trio.current_time() == begun + 10
 
+    async def test_a_value_without_a_name_is_nobodys(self, autojump_clock: MockClock) -> None:
+        async with open_world() as world:
+            world.user.store_value(PACKAGE, "", "1")
+            world.user.store_value(PACKAGE, "a", "2")
+
+            assert await world.session.storage.keys() == ("a",)
+
     async def test_another_server_of_the_app_is_seen_after_a_reload(self, autojump_clock: MockClock) -> None:
         async with open_world() as world:
             storage = world.session.storage
@@ -227,6 +234,7 @@ class TestValues:
             ({1: "a", 2: "b"}, dict[int, str]),
             ({1.5: [{3: 4}]}, dict[float, list[dict[int, int]]]),
             ({Level.LOW: Score("Ana", 3)}, dict[Level, Score]),
+            ({Size.SMALL: 1}, dict[Size, int]),
             ({"5": "a"}, dict[str, str]),
             ("plain", str | None),
             ("5", str | None),
@@ -255,6 +263,7 @@ class TestValues:
             ("42", list[str]),
             ('{"one":"a"}', dict[int, str]),
             ('{"[1]":"a"}', dict[int, str]),
+            ("[1]", dict[int, str]),
             ("y", Literal["x"]),
             ("[1]", int | None),
             ('"42"', int),

@@ -108,6 +108,20 @@ def test_the_plainest_font_that_has_all_letters_is_found(tmp_path: Path, font: P
     assert find_font("plain \U0001f600 text", folders=[tmp_path]) == font
 
 
+def test_the_font_that_lacks_least_tells_what_is_missing(tmp_path: Path, font: Path) -> None:
+    (tmp_path / "Longer-Name-Sans.otf").write_bytes(with_groups((0x1F600, 0x1F601)))
+    with pytest.raises(FontError) as caught:
+        find_font("a \u4e2d", folders=[tmp_path])
+    assert caught.value.missing == "\u4e2d"
+
+
+def test_a_table_of_characters_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.otf"
+    path.write_bytes(with_groups((0x41, 0x43)).replace(struct.pack(">HH", 12, 0), struct.pack(">HH", 13, 0)))
+    with pytest.raises(FontError, match="not of Unicode"):
+        missing_characters("A", path)
+
+
 def test_a_font_that_is_not_there_is_named_with_what_is_missing(tmp_path: Path, font: Path) -> None:
     with pytest.raises(FontError, match=r"no font of this machine can write '中文'; install one") as caught:
         find_font("a 中文", folders=[tmp_path])

@@ -45,6 +45,14 @@ def test_columns_of_a_row_of_too_many_bytes_share_them() -> None:
     assert columns("a" + "\u0301" * 200, "b", G1).lines == (" " * 52 + "b",)
 
 
+def test_columns_that_share_a_row_still_have_no_more_rows_than_the_display() -> None:
+    flag = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    wall = columns(flag * 20, "x", G1, max_bytes=150)
+    assert list(wall.left) == [flag] * G1.max_lines
+    assert byte_size(wall.text) <= 150
+    assert wall.is_truncated
+
+
 def test_columns_say_when_a_text_has_no_room() -> None:
     assert columns("a\nb\nc", "x", G1, max_lines=2).is_truncated
 

@@ -46,6 +46,14 @@ def test_a_model_has_a_profile(model: str | None, profile: Profile) -> None:
     assert PROFILES.for_model(model) is profile
 
 
+def test_letters_may_be_wider_than_a_byte_tells() -> None:
+    font = Font(glyphs={" ": 100, "W": 300}, scripts={}, fallback=200)
+    wide = Profile(id="wide", name="Wide", width=700, max_lines=9, max_bytes=100, chunk_bytes=20, font=font)
+
+    assert wrap("WW aa W", wide).texts == ["WW", "aa", "W"]
+    assert wrap("WW W", wide, width=1000).texts == ["WW W"]
+
+
 def test_more_displays_can_be_known() -> None:
     font = Font(glyphs={" ": 1, "-": 1}, scripts={Script.CJK: 4}, fallback=2)
     tiny = Profile(id="tiny", name="Tiny", width=8, max_lines=2, max_bytes=100, chunk_bytes=20, font=font)

@@ -172,8 +172,14 @@ def test_a_hyphen_of_the_text_is_not_told_as_ours() -> None:
     assert [(line.text, line.is_hyphenated) for line in wrapped.lines] == [("half-", False), ("done", False)]
 
 
+def test_a_space_beside_the_wrong_end_of_a_line_is_no_place_for_one() -> None:
+    text = "ccaa\u3002\u300c!!  -\u3001c-((  \u3001\u3002 -\u3002 ) \u5b57b\u3001\u5b57)(\u3002.\u5b57(b[]c"
+    assert wrap(text, G1, width=40).texts == ["cca", "a\u3002", "\u300c!!", "-\u3001", "c-"]
+
+
 def test_a_soft_hyphen_says_where_a_word_may_be_cut() -> None:
     assert lines("das \u00dcber\u00adgangs\u00adgeld", 130) == ["das \u00dcber\u00ad-", "gangs\u00adgeld"]
+    assert lines("\u00dcber\u00adgangs", 55, CHARACTER) == ["\u00dcber\u00ad-", "gangs"]
 
 
 @pytest.mark.parametrize("style", [CHARACTER, CUT])

@@ -277,7 +277,7 @@ class SpeakerStream:
             self._is_interrupted = True
             self._end_relay()
         self._interrupted.set()
-        if self._relay is not None:
+        if self._relay is not None:  # pragma: no branch - else it is just being opened, and finds itself interrupted
             self._relay.finish()
 
     def close(self) -> None:

@@ -216,7 +216,7 @@ class _Paragraph:
                 if line:
                     yield line
                 line, width = char, widths[char]
-        if line:
+        if line:  # pragma: no branch - a word has a character
             yield line
 
     def _trimmed(self, line: str) -> Iterator[str]:
