@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, TypeVar, overload
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 import attrs
 import trio
@@ -25,13 +26,14 @@ from mentra_trio.errors import (
     CloudUnreachableError,
     DecodeError,
     RequestTimedOutError,
+    SessionClosedError,
     StorageError,
     StorageLimitError,
     StorageRateError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from mentra_trio._wire.rest import RestRequest
 
@@ -43,6 +45,8 @@ QUIET = 3.0
 """Seconds without another change after which changes are written (P3 9.2)."""
 LONGEST = 10.0
 """Seconds after which they are written in any case."""
+_PATIENCE = 2.0
+"""Seconds that a call which is under way has at the session's end, before what is left is written without it."""
 
 log = logging.getLogger("mentra_trio.session")
 
@@ -63,6 +67,8 @@ class StorageManager:
     _shelf: Shelf = attrs.field(init=False, factory=Shelf)
     _asking: trio.Lock = attrs.field(init=False, factory=trio.Lock)
     """Held during a call: changes arrive in order, and no answer is older than what the cloud was told before it."""
+    _under_way: trio.CancelScope | None = attrs.field(init=False, default=None)
+    """Ends the call that is under way, if there is one."""
     _load_failures: int = attrs.field(init=False, default=0)
     _load_again_at: float = attrs.field(init=False, default=-math.inf)
     _load_error: StorageError | None = attrs.field(init=False, default=None)
@@ -139,10 +145,11 @@ class StorageManager:
         await self.set_many({key: value})
 
     async def set_many(self, values: Mapping[str, object]) -> None:
-        """Store several values, or none of them. Raises like `set`."""
-        texts = {checked_key(key): to_text(value) for key, value in values.items()}
+        """Store several values, or none of them. Raises like `set`, and `TypeError` for what is no mapping."""
+        texts = _spelled(values)
         self._shelf.check(texts)
         await self._try_to_load()
+        self._link.rest.check()  # loading takes its time, and after the end nobody would write this
         self._shelf.put(texts)
         if texts:
             self._changed()
@@ -188,9 +195,17 @@ class StorageManager:
             StorageError: it could not be told for another reason. In all cases the changes are kept and tried again.
         """
         async with self._asking:
-            await self._tell_deletions()
+            refusal: StorageError | None = None
+            try:
+                await self._tell_deletions()
+            except StorageError as error:
+                if error.status is None or isinstance(error, StorageRateError):
+                    raise
+                refusal = error  # of what is deleted, which must not cost what is written
             if writes := self._shelf.writes():
                 await self._store(writes)
+            if refusal is not None:
+                raise refusal
 
     @property
     def unsaved(self) -> int:
@@ -200,14 +215,20 @@ class StorageManager:
     # --- asking the cloud
 
     async def _ask(self, request: RestRequest[R]) -> R:
-        # What the wearer's last run stores in its grace is to be found, and must not overwrite what this one stores.
-        await self._link.rest.wait_turn()
-        try:
-            return await self._link.rest.call(request)
-        except (CloudUnreachableError, RequestTimedOutError) as error:
-            raise StorageError(f"the cloud's storage cannot be reached: {error}") from error
-        except DecodeError as error:
-            raise StorageError(f"the cloud's storage gave an answer that cannot be read: {error}") from error
+        with trio.CancelScope() as scope:
+            self._under_way = scope
+            try:
+                # What the wearer's last run stores in its grace is to be found, and must not overwrite what this one
+                # stores.
+                await self._link.rest.wait_turn()
+                return await self._link.rest.call(request)
+            except (CloudUnreachableError, RequestTimedOutError) as error:
+                raise StorageError(f"the cloud's storage cannot be reached: {error}") from error
+            except DecodeError as error:
+                raise StorageError(f"the cloud's storage gave an answer that cannot be read: {error}") from error
+            finally:
+                self._under_way = None
+        raise StorageError("the cloud's storage did not answer before the session ended")
 
     async def _load(self, key: str | None = None) -> None:
         """Learn what is stored, unless that is known. Tasks that ask at the same time share one question."""
@@ -291,10 +312,7 @@ class StorageManager:
 
     async def _write_behind(self) -> None:  # noqa: ASYNC910 - a service, nobody awaits it
         failures = 0
-        while True:  # noqa: ASYNC913 - `flush` checkpoints
-            while (due := self._due_at) > trio.current_time():
-                with trio.move_on_at(due):
-                    await self._news.park()
+        while await self._wait_due():  # noqa: ASYNC913 - `flush` checkpoints
             try:
                 await self.flush()
             except StorageError as error:
@@ -303,13 +321,23 @@ class StorageManager:
                 self._not_before = trio.current_time() + max(wanted or 0.0, self._link.rest.pause(failures))
                 level = logging.WARNING if failures == 1 else logging.DEBUG
                 log.log(level, "stored values are not written yet, and tried again: %s", error)
+            except SessionClosedError:  # pragma: no cover - it waited behind a call that was stuck until the very end
+                return
             else:
                 failures, self._not_before = 0, -math.inf
+
+    async def _wait_due(self) -> bool:  # noqa: ASYNC910 - `flush` follows
+        """Wait until changes are due; return whether this service still has to write them."""
+        while self._is_serving and (due := self._due_at) > trio.current_time():
+            with trio.move_on_at(due):
+                await self._news.park()
+        return self._is_serving
 
     async def _write_rest(self) -> None:
         """Write what is left at the session's end, in the time that there is."""
         failures = 0
         try:
+            await self._stop_writing_behind()
             while self._shelf.unsaved:
                 try:
                     await self.flush()
@@ -320,4 +348,21 @@ class StorageManager:
         finally:
             if self._shelf.unsaved:
                 log.error("%d changes of stored values are lost: the cloud did not take them", self._shelf.unsaved)
-        await trio.lowlevel.checkpoint()
+
+    async def _stop_writing_behind(self) -> None:  # noqa: ASYNC910 - the lock checkpoints
+        """Wait for the call that is under way, but not for long: it may take as long as there is."""
+        self._is_serving = False
+        self._news.unpark_all()
+        with trio.move_on_after(_PATIENCE) as patience:
+            async with self._asking:
+                pass  # nothing is under way
+        if patience.cancelled_caught and self._under_way is not None:
+            self._under_way.cancel(reason="the session ends, and changes are left to be written")
+
+
+def _spelled(values: object) -> dict[str, str]:
+    if not isinstance(values, Mapping):
+        msg = f"values is {type(values).__name__}, not a mapping of keys to values such as {{'theme': 'dark'}}"
+        raise TypeError(msg)
+    items = cast("Mapping[object, object]", values).items()  # `isinstance` cannot tell the type arguments
+    return {checked_key(key): to_text(value) for key, value in items}

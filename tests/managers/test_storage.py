@@ -14,7 +14,7 @@ import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from mentra_trio import LinkState, MentraSession, SessionClosedError, SessionConfig
-from mentra_trio._net.rest import HttpClient
+from mentra_trio._net.rest import HttpAnswer, HttpClient
 from mentra_trio.errors import DecodeError, StorageError, StorageLimitError, StorageRateError
 
 from .worlds import PACKAGE, USER, World, open_world
@@ -22,7 +22,7 @@ from .worlds import PACKAGE, USER, World, open_world
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from mentra_trio._net.rest import HttpAnswer, HttpRequest
+    from mentra_trio._net.rest import HttpRequest
 
 PATH = "/api/sdk/simple-storage/ana.lopez%2Bx%40example.com"
 
@@ -31,6 +31,27 @@ def puts(world: World) -> list[tuple[float, object]]:
     """When what was written."""
     written = [(call.at, call.body) for call in world.calls("PUT")]
     return [(at, cast("dict[str, object]", body).get("data")) for at, body in written]
+
+
+@attrs.define(eq=False)
+class StuckCalls:
+    """A network on which one call goes nowhere."""
+
+    inner: HttpClient
+    which: int
+    """Which one, counted from 1."""
+    count: int = 0
+
+    async def exchange(self, request: HttpRequest, *, largest: int) -> HttpAnswer:
+        """See `HttpClient.exchange`."""
+        self.count += 1
+        if self.count == self.which:
+            await trio.sleep_forever()
+        return await self.inner.exchange(request, largest=largest)
+
+    async def aclose(self) -> None:
+        """See `HttpClient.aclose`."""
+        await self.inner.aclose()
 
 
 @attrs.define(eq=False)
@@ -51,8 +72,31 @@ class SlowAnswers:
         await self.inner.aclose()
 
 
+@attrs.define(eq=False)
+class LongAddresses:
+    """A network with a server that refuses addresses of kilobytes."""
+
+    inner: HttpClient
+
+    async def exchange(self, request: HttpRequest, *, largest: int) -> HttpAnswer:
+        """See `HttpClient.exchange`."""
+        if len(request.url.target) > 8000:
+            await trio.lowlevel.checkpoint()
+            return HttpAnswer(status=414)
+        return await self.inner.exchange(request, largest=largest)
+
+    async def aclose(self) -> None:
+        """See `HttpClient.aclose`."""
+        await self.inner.aclose()
+
+
 async def settle() -> None:
     await wait_all_tasks_blocked()
+
+
+async def raises_storage_error(call: Callable[[], Awaitable[None]]) -> None:
+    with pytest.raises(StorageError):
+        await call()
 
 
 class TestReading:
@@ -424,6 +468,13 @@ class TestWritingBehind:
 
             assert await storage.items() == (("a", "1"), ("b", "2"))
 
+    @pytest.mark.parametrize("values", [["a"], [("a", "1")], "ab", None])
+    async def test_what_is_no_mapping_is_refused(self, autojump_clock: MockClock, values: object) -> None:
+        async with open_world() as world:
+            with pytest.raises(TypeError, match="mapping of keys to values"):
+                await world.session.storage.set_many(cast("dict[str, object]", values))
+            assert world.calls() == []
+
     async def test_a_cancelled_set_has_changed_nothing(self, autojump_clock: MockClock) -> None:
         async with open_world() as world:
             storage = world.session.storage
@@ -655,6 +706,23 @@ class TestDeleting:
 
             assert dict(world.user.stored_values(PACKAGE)) == {}
 
+    async def test_a_deletion_that_is_refused_holds_no_value_up(self, autojump_clock: MockClock) -> None:
+        """Keys are part of the address there, and servers take none of any length."""
+        async with open_world(wrap_http=LongAddresses) as world:
+            storage = world.session.storage
+            await storage.set_many({"k" * 9000: "1", "a": "1"})
+            await storage.flush()
+            with pytest.raises(StorageError) as caught:
+                await storage.delete("k" * 9000)
+            assert caught.value.status == 414
+            await storage.set("a", "2")
+            with pytest.raises(StorageError) as caught:
+                await storage.flush()
+
+            assert caught.value.status == 414
+            assert storage.unsaved == 1
+            assert world.user.stored_values(PACKAGE)["a"] == "2"
+
     async def test_everything_is_deleted_and_waits_for_nothing(self, autojump_clock: MockClock) -> None:
         async with open_world() as world:
             world.user.store_value(PACKAGE, "a", "1")
@@ -791,6 +859,61 @@ class TestTheEnd:
             await trio.sleep(5)
 
             assert dict(world.user.stored_values(PACKAGE)) == {"a": "1"}
+
+    @pytest.mark.parametrize("is_read", [False, True], ids=["writing behind", "a reload"])
+    async def test_a_call_that_is_stuck_leaves_time_for_what_is_left(
+        self, autojump_clock: MockClock, is_read: bool
+    ) -> None:
+        """Other tasks of the app's server outlive the handler, and may call as well."""
+        # After asking for the permissions, and for all values.
+        stuck_call = 3
+        async with (
+            open_world(wrap_http=partial(StuckCalls, which=stuck_call)) as world,
+            trio.open_nursery() as nursery,
+        ):
+            storage = world.session.storage
+            await storage.set("a", "1")
+            if is_read:
+                nursery.start_soon(raises_storage_error, storage.reload)
+            await trio.sleep(4)
+            await world.session.end()
+            await trio.sleep(10)
+
+            assert dict(world.user.stored_values(PACKAGE)) == {"a": "1"}
+
+    async def test_writing_behind_ends_with_the_last_try(
+        self, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What it would try after that is refused, which is no bug."""
+        async with open_world() as world:
+            await world.session.storage.set("a", "1")
+            world.cloud.faults.http_delay = math.inf
+            await trio.sleep(1)
+            await world.session.end()
+            await trio.sleep(20)
+
+            assert [record.getMessage()[:40] for record in caplog.records if record.levelno >= logging.WARNING] == [
+                "1 changes of stored values are lost: the"
+            ]
+
+    async def test_a_value_that_comes_too_late_is_refused(self, autojump_clock: MockClock) -> None:
+        """A task outside of the handler learns that nobody will write it."""
+        async with open_world() as world, trio.open_nursery() as nursery:
+            world.cloud.faults.http_delay = 1
+            refused: list[SessionClosedError] = []
+
+            async def store() -> None:
+                with pytest.raises(SessionClosedError) as caught:
+                    await world.session.storage.set("a", "1")
+                refused.append(caught.value)
+
+            nursery.start_soon(store)
+            await settle()
+            await world.session.end()
+            await trio.sleep(2)
+
+            assert len(refused) == 1
+            assert world.session.storage.unsaved == 0
 
     async def test_a_loss_is_told(self, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
         async with open_world(config=SessionConfig(finish_timeout=2)) as world:
