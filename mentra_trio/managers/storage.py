@@ -326,12 +326,12 @@ class StorageManager:
             else:
                 failures, self._not_before = 0, -math.inf
 
-    async def _wait_due(self) -> bool:  # noqa: ASYNC910 - `flush` follows
+    async def _wait_due(self) -> bool:
         """Wait until changes are due; return whether this service still has to write them."""
         while self._is_serving and (due := self._due_at) > trio.current_time():
             with trio.move_on_at(due):
                 await self._news.park()
-        return self._is_serving
+        return self._is_serving  # noqa: ASYNC910 - `flush` follows
 
     async def _write_rest(self) -> None:
         """Write what is left at the session's end, in the time that there is."""
