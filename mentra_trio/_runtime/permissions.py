@@ -74,16 +74,17 @@ class PermissionBook:
             await under_way.wait()
             if self._failure is not None:
                 raise CloudUnreachableError("the permissions of the app are not known") from self._failure
-            if not self.is_due:  # else whoever asked was cancelled
+            if not (self.is_due or self.is_asking):  # else whoever asked was cancelled
                 return self.value
         done = self._asking = trio.Event()
+        self._failure = None  # of an earlier question
         try:
             value = await rest.call(FetchPermissions())
         except (RequestError, DecodeError) as error:
             self._failure, self._due_at = error, trio.current_time() + _PAUSE
             raise
         else:
-            self._failure, self._due_at = None, trio.current_time() + KEPT
+            self._due_at = trio.current_time() + KEPT
             self._set(value)
             return value
         finally:
@@ -105,13 +106,16 @@ class PermissionGate:
     accounts: Accounts
     start: Callable[[Callable[[], Awaitable[None]]], None]
     """Runs a task of the session."""
+    _is_learning: bool = attrs.field(init=False, default=False)
+    """Whether a task that asks anew was asked for and has not ended."""
 
     async def require(self, requirements: Iterable[Requirement]) -> None:
         """Learn what is declared, then `check`. Waits only for the first answer, and for a moment only."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if self.book.value.is_known:
-            if self.book.is_due:
-                self.start(self.learn)
+            if self.book.is_due and not self._is_learning:
+                self._is_learning = True  # any number of streams may open before the task has its turn
+                self.start(self._learn_anew)
         elif self.book.is_due or self.book.is_asking:
             with trio.move_on_after(_PATIENCE):
                 await self.learn()
@@ -140,6 +144,12 @@ class PermissionGate:
                     f"a stream is open that needs the permission {name}, which the app does not declare in the "
                     "MentraOS console, so nothing comes",
                 )
+
+    async def _learn_anew(self) -> None:  # noqa: ASYNC910 - a task, nobody awaits it
+        try:
+            await self.learn()
+        finally:
+            self._is_learning = False
 
     async def learn(self) -> None:
         """Ask what is declared, unless that is known. Failures leave it as it was."""

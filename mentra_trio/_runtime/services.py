@@ -24,13 +24,15 @@ class Services:
     _asked: trio.MemorySendChannel[Service] = attrs.field(init=False)
     _to_start: trio.MemoryReceiveChannel[Service] = attrs.field(init=False)
     _duties: list[Service] = attrs.field(init=False, factory=list[Service])
+    _is_over: bool = attrs.field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self._asked, self._to_start = trio.open_memory_channel[Service](_MOST_WAITING)
 
     def start(self, service: Service) -> None:
-        """Run a service from now on until the link is closed. Never blocks."""
-        self._asked.send_nowait(service)
+        """Run a service from now on until the link is closed, and none after that. Never blocks."""
+        if not self._is_over:
+            self._asked.send_nowait(service)
 
     def at_end(self, duty: Service) -> None:
         """Have a duty done after the handler, while the link is still up."""
@@ -38,9 +40,12 @@ class Services:
 
     async def run(self) -> None:
         """Run what is asked for. Cancelling ends all services."""
-        async with trio.open_nursery() as nursery:
-            async for service in self._to_start:
-                nursery.start_soon(self._contain, service)
+        try:
+            async with trio.open_nursery() as nursery:
+                async for service in self._to_start:
+                    nursery.start_soon(self._contain, service)
+        finally:
+            self._is_over = True
 
     async def finish(self) -> None:
         """Do all duties, beside each other; each of them once. Callers set the limit."""

@@ -84,3 +84,11 @@ async def test_duties_can_be_cut_short(autojump_clock: MockClock) -> None:
     with trio.move_on_after(1) as limit:
         await services.finish()
     assert limit.cancelled_caught
+
+
+async def test_what_is_asked_for_after_the_end_never_runs_and_takes_no_room(autojump_clock: MockClock) -> None:
+    services = Services("run")
+    with trio.move_on_after(1):
+        await services.run()
+    for _ in range(1000):
+        services.start(trio.sleep_forever)
