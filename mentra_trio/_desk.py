@@ -50,6 +50,8 @@ _CROWDED = WebhookAnswer(
     status=HTTPStatus.SERVICE_UNAVAILABLE, message="Too many sessions are starting at once", retry_after=1
 )
 _TOO_LATE = WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message="The cloud did not acknowledge the session in time")
+_LAST_WORDS = 1.0
+"""Seconds that the answer to a stop waits at most for the cloud to read what the session says at its end."""
 _LEAST_USE = 1.0
 """Seconds that a session keeps a socket that it has just been given on request, however often it is asked for. Well
 within the 6 s that the cloud waits (P1 1.3)."""
@@ -187,9 +189,13 @@ class Desk:
         """Serve a webhook call. Never raises for what the caller did."""
         match request:
             case StopRequest():
-                # Answered at once: the cloud's stop waits for it without a limit (P1 1.5).
-                self._stop(request)
-                await trio.lowlevel.checkpoint()
+                # Answered at once: the cloud's stop waits for it without a limit (P1 1.5). Unless a stream of video has
+                # to be stopped: the cloud takes no word of the app after the answer, and would let it go on (P3 6.5).
+                stopped = self._stop(request)
+                with trio.move_on_after(_LAST_WORDS):
+                    await trio.lowlevel.checkpoint()
+                    for runtime in stopped:
+                        await runtime.last_words_read()
                 return _OK
             case SessionRequest():
                 return await self._serve(request)
@@ -240,15 +246,18 @@ class Desk:
         while self._runs:
             await self._idle.park()
 
-    def _stop(self, request: StopRequest) -> None:
+    def _stop(self, request: StopRequest) -> list[LinkRuntime]:
+        """End the sessions that a webhook names; give them."""
         slots = [slot] if (slot := self._slots.get(_key(request))) else self._slots_of(request.session_id)
         for slot in slots:
             if slot.start is not None:
                 # Anything but success would make the cloud ask again (P1 1.3). What comes next is another start.
                 slot.start.cut_short(_OK)
                 slot.start = None
-            if slot.running is not None:  # pragma: no branch - an old run ended, the new one not begun
-                slot.running.runtime.finish(StopReason(StopKind.STOP_REQUESTED, request.reason))
+        stopped = [slot.running.runtime for slot in slots if slot.running is not None]
+        for runtime in stopped:
+            runtime.finish(StopReason(StopKind.STOP_REQUESTED, request.reason))
+        return stopped
 
     def _slots_of(self, session_id: str) -> list[_Slot]:
         """Find sessions by their id alone: the reference stops one whoever is named beside it (recorded)."""

@@ -15,6 +15,7 @@ from .models.permissions import Permissions
 from .models.settings import SystemSettings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from zoneinfo import ZoneInfo  # noqa: TC004 - nobody evaluates it
 
     from ._wire.outbound import Command, Request
@@ -253,6 +254,15 @@ class Link(Protocol):
         """Run a manager's task beside the handler, until the link is closed. Never blocks.
 
         It is cancelled after the handler's clean-up. What it raises is logged as a bug, and ends it alone.
+        """
+        ...
+
+    def last_word(self, say: Callable[[], Command | None]) -> AbstractContextManager[None]:
+        """Have a command sent in the moment in which the session is over, if that is while the block runs.
+
+        When the wearer stops the app, the cloud closes the link right after the webhook was answered, long before tasks
+        and the handler have finished; so the answer waits for a moment until the cloud has read this (P1 1.2). `say`
+        must not raise.
         """
         ...
 

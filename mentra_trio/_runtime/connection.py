@@ -86,6 +86,8 @@ class Connection:
     _heard: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
     _signs: int = attrs.field(init=False, default=0)
     """How often something arrived. Counted, because a fast answer comes at the same time as the question."""
+    _confirmed: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+    """Who waits for a JSON pong."""
     _sending: trio.CancelScope | None = attrs.field(init=False, default=None)
     _closing_at: float = attrs.field(init=False, default=math.inf)
     """When the last write and the close handshake have had their time."""
@@ -111,6 +113,7 @@ class Connection:
     def ponged(self) -> None:
         """Note a JSON pong. One that nobody asked for says nothing about the answers to come."""
         self._has_ponged = self._has_asked
+        self._confirmed.unpark_all()
 
     def give_up(self, why: Interrupt) -> None:
         """End the reader. The first cause counts."""
@@ -120,6 +123,7 @@ class Connection:
 
     def detach(self) -> None:
         """Begin the end: a write that goes on has the time of the close."""
+        self._confirmed.unpark_all()
         self._closing_at = trio.current_time() + self.config.close_timeout
         if self._sending is not None:
             self._sending.deadline = min(self._sending.deadline, self._closing_at)
@@ -188,6 +192,16 @@ class Connection:
                 log.warning("[%s] no sign of life for %.0f s", self.run_id, self.config.pong_timeout)
                 self.give_up(Interrupt.DEAD)
                 return
+
+    async def confirm(self, control: Callable[[Command], None]) -> bool:
+        """Ask for a JSON pong, and wait for it; then all that was written before was read. `False`: the socket ended.
+
+        Callers set the limit: old clouds never answer (P1 2.8).
+        """
+        control(JsonPing())
+        self._has_asked = True
+        await self._confirmed.park()
+        return self._closing_at == math.inf
 
     async def close(self, goodbye: str | None) -> None:
         """Send a last frame, if there is one, then close. Bounded; a socket that is already gone costs nothing."""

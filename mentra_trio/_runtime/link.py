@@ -31,6 +31,7 @@ from .state import CloudState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+    from contextlib import AbstractContextManager
     from random import Random
 
     from mentra_trio._net.limiter import ConnectLimiter
@@ -227,6 +228,10 @@ class LinkRuntime:
         """See `Link.start`."""
         self._services.start(service)
 
+    def last_word(self, say: Callable[[], Command | None]) -> AbstractContextManager[None]:
+        """See `Link.last_word`."""
+        return self._outbound.last_word(say)
+
     def at_end(self, duty: Callable[[], Awaitable[None]]) -> None:
         """See `Link.at_end`."""
         self._services.at_end(duty)
@@ -338,6 +343,7 @@ class LinkRuntime:
         """
         if not self._life.end(reason, error):
             return
+        self._outbound.say_last_words()
         self._hub.end()
         self._outbound.fail_all()
         self._gate.book.unfollow(self._permissions_told)
@@ -373,6 +379,15 @@ class LinkRuntime:
             await self._services.finish()
         finally:
             self.rest.close()
+
+    async def last_words_read(self) -> None:
+        """Wait until the cloud has read what was sent when the session ended, if anything was. Callers set the limit.
+
+        Protocol: P1 1.2.
+        """
+        await trio.lowlevel.checkpoint()
+        if self._outbound.has_last_words:
+            await self._loop.confirm()
 
     async def drain(self) -> None:
         """Write all that can still be sent. Callers set the limit."""

@@ -118,6 +118,13 @@ class ConnectionLoop:
         if self._connection is not None and self.life.is_connected:
             await self.outbound.outbox.wait_empty()
 
+    async def confirm(self) -> None:
+        """Wait until the cloud has read all that can still be sent by a session that is over. Callers set the limit."""
+        await self.drain()
+        connection = self._connection
+        if connection is None or not await connection.confirm(self.outbound.outbox.control):
+            await self._done.wait()  # behind the close handshake, as behind a pong, it was read
+
     async def aclose(self, release: str | None) -> None:
         """See `LinkRuntime.aclose`."""
         if self.life.is_connected:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
@@ -17,7 +18,7 @@ from mentra_trio._protocol.subscriptions import claimed_name, wanted_list
 from mentra_trio._wire.codec import to_frame
 from mentra_trio._wire.outbound import Command, DisplayEvent, Family, RawCommand, Request, SubscriptionUpdate
 from mentra_trio.config import SessionConfig
-from mentra_trio.errors import LinkDownError, RequestTimedOutError, TransportClosedError
+from mentra_trio.errors import LinkDownError, RequestTimedOutError, SessionClosedError, TransportClosedError
 
 from .accounts import Accounts, log
 from .connection import Connection, Interrupt
@@ -64,6 +65,12 @@ class Outbound:
     _must_tell: bool = attrs.field(init=False, default=False)
     _changes: int = attrs.field(init=False, default=0)
     """How often a stream has opened or closed."""
+
+    _last_words: list[Callable[[], Command | None]] = attrs.field(
+        init=False, factory=list[Callable[[], "Command | None"]]
+    )
+    has_last_words: bool = attrs.field(init=False, default=False)
+    """Whether anything was sent because the session ended."""
 
     # Callers
 
@@ -157,6 +164,24 @@ class Outbound:
         self.outbox.cover(until + self.config.display_pace if is_wiped else until, is_wiped=is_wiped)
 
     # The session's end
+
+    @contextmanager
+    def last_word(self, say: Callable[[], Command | None]) -> Generator[None, None, None]:
+        """See `Link.last_word`."""
+        self._last_words.append(say)
+        try:
+            yield
+        finally:
+            self._last_words.remove(say)
+
+    def say_last_words(self) -> None:
+        """Queue what is to be sent because the session ends. What finds no room is counted."""
+        for say in self._last_words:
+            word = say()
+            if word is not None:
+                self.has_last_words = True
+                with suppress(LinkDownError, SessionClosedError):
+                    self.outbox.send_nowait(word)
 
     def fail_all(self) -> None:
         """Fail all requests, those to come as well. What waits without an answer is still sent, and without delay."""

@@ -137,7 +137,10 @@ async def test_everything_at_once_over_three_lost_links_leaves_nothing_behind(
             everything.failed.clear()
             await live_a_little(world)
             assert everything.failed == {}
+            assert world.user.glasses.camera.stream_url is not None
             await world.user.stop(PACKAGE)
+            # Nor does it go on in the glasses, where the cloud would leave it (P3 6.5).
+            assert world.user.glasses.camera.stream_url is None
         await wait_all_tasks_blocked()
 
         assert everything.seen == EVENTS

@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from mentra_trio import (
     CloudRefusedError,
     DeviceUnavailableError,
+    MentraSession,
     PermissionDeniedError,
     PhotoError,
     RequestTimedOutError,
@@ -19,7 +20,8 @@ from mentra_trio import (
 )
 from mentra_trio.managers.camera.video import VideoStream
 from mentra_trio.models import AudioOptions, ExistingVideo, VideoOptions, VideoState, VideoUrls
-from tests.scripted_cloud import CloudSocket, Connected, Json, connected
+from mentra_trio.session import SessionHandler
+from tests.scripted_cloud import Call, CloudSocket, Connected, Json, connected, open_app, open_cloud, stop_request
 
 RTMP = "rtmp://live.example.com/app/key"
 HLS = {"hlsUrl": "https://c.example.com/video.m3u8", "dashUrl": "https://c.example.com/video.mpd"}
@@ -514,6 +516,79 @@ async def test_the_end_of_the_session_is_the_end_of_what_can_be_told(autojump_cl
         at.nursery.start_soon(waiting.run)
         await wait_all_tasks_blocked()
         assert isinstance(waiting.outcome, SessionClosedError)
+
+
+async def leave_at_once(session: MentraSession) -> None:
+    """A handler that ends with its session."""
+    async with session.camera.open_stream(RTMP, clear=False) as stream:
+        await stream.wait_end()
+
+
+async def stay(session: MentraSession) -> None:
+    """A handler that uses all of its grace."""
+    with suppress(SessionClosedError):
+        await leave_at_once(session)
+    await trio.sleep_forever()
+
+
+@asynccontextmanager
+async def stopped(handler: SessionHandler, *, is_live: bool = True) -> AsyncGenerator[tuple[CloudSocket, Call], None]:
+    """The wearer stops an app that streams, or that has only just asked for it."""
+    async with open_cloud() as cloud, open_app(cloud, handler) as app:
+        cloud.answers_pings = False
+        socket = await app.start()
+        await socket.expect("stream_request")
+        if is_live:
+            await tell(socket, "initializing")
+            await tell(socket, "active")
+        call = app.post_soon(stop_request())
+        await wait_all_tasks_blocked()
+        yield socket, call
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+async def test_a_stop_is_answered_when_the_cloud_has_read_that_of_the_stream(
+    autojump_clock: MockClock, is_live: bool
+) -> None:
+    """P1 1.2: it closes the socket after the answer; P3 6.5: and lets the stream go on."""
+    async with stopped(stay, is_live=is_live) as (socket, call):
+        (stop,) = socket.unread()
+        assert (stop["type"], stop.get("streamId")) == ("stream_stop", "s1" if is_live else None)
+        assert [message["type"] for _, message in socket.received[-2:]] == ["stream_stop", "ping"]
+        before = call.is_answered
+        await socket.send("pong")
+        await wait_all_tasks_blocked()
+        assert [before, call.is_answered, socket.is_open] == [False, True, True]
+
+
+async def test_a_stop_is_answered_when_the_socket_is_closed(autojump_clock: MockClock) -> None:
+    async with stopped(leave_at_once) as (socket, call):
+        assert (await call.answer()).at == 0
+        assert not socket.is_open
+        assert [message["type"] for message in socket.unread()] == ["stream_stop"]
+
+
+async def test_a_stop_is_answered_after_a_second_if_the_cloud_says_nothing(autojump_clock: MockClock) -> None:
+    """P1 1.5: the wearer's next app waits for the answer."""
+    async with stopped(stay) as (_, call):
+        assert (await call.answer()).at == 1
+
+
+async def test_a_stop_without_a_stream_is_answered_at_once(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud) as app:
+        cloud.answers_pings = False
+        socket = await app.start()
+        assert (await app.stop()).at == 0
+        assert socket.times_of("ping") == []
+
+
+async def test_a_stop_while_the_link_is_down_is_answered_at_once(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud, stay) as app:
+        socket = await app.start()
+        await socket.expect("stream_request")
+        cloud.is_unreachable = True
+        await socket.cut()
+        assert (await app.stop()).at == 0
 
 
 async def test_a_resumed_stream_is_no_answer_to_a_start(autojump_clock: MockClock) -> None:

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mentra_trio import CloudRefusedError, DeviceUnavailableError, RequestTimedOutError, StreamError
+from mentra_trio import CloudRefusedError, DeviceUnavailableError, RequestTimedOutError, SessionClosedError, StreamError
 from mentra_trio.models import VideoState
 from mentra_trio.simulator import Mode
 
@@ -63,6 +63,35 @@ async def test_the_end_of_the_session_ends_the_stream_at_once(autojump_clock: Mo
         await trio.sleep(0.1)
         assert user.glasses.camera.stream_url is None
         assert stream.status.value.message == "the session is over"
+
+
+@pytest.mark.parametrize("url", [RTMP, None])
+async def test_a_wearer_who_stops_the_app_stops_its_stream(autojump_clock: MockClock, url: str | None) -> None:
+    """P3 6.5: the cloud would let it go on; but it waits for the app's answer before it closes the socket (P1 1.2)."""
+    async with worn() as (user, session):
+        async with session.camera.open_stream(url) as stream:
+            await user.stop(PACKAGE)
+            assert user.glasses.camera.stream_url is None
+            assert (await stream.wait_end()).message == "the session is over"
+        assert [each.fields["type"] for each in user.phone_log if each.fields].count("stop_stream") == 1
+
+
+@pytest.mark.parametrize("url", [RTMP, None])
+async def test_a_wearer_who_stops_the_app_while_its_stream_starts_stops_that(
+    autojump_clock: MockClock, url: str | None
+) -> None:
+    async with worn() as (user, session), trio.open_nursery() as nursery:
+
+        async def film() -> None:
+            with pytest.raises(SessionClosedError):
+                async with session.camera.open_stream(url, clear=False):
+                    pass
+
+        nursery.start_soon(film)
+        await trio.sleep(0.5)
+        await user.stop(PACKAGE)
+        await trio.sleep(10)
+        assert user.glasses.camera.stream_url is None
 
 
 async def test_a_stream_that_ends_while_the_connection_is_lost_is_found_out(autojump_clock: MockClock) -> None:

@@ -208,8 +208,9 @@ class CameraManager:
                 await stream.wait_end()
 
         Entering returns when video flows; leaving stops it, also when the connection is down at that moment: the stop
-        is sent when it is back. A lost connection does not touch the stream itself, and neither does the end of the
-        app: one that is left behind by a crash goes on until somebody stops it, which `clear` does.
+        is sent when it is back. So does the end of the session, also when the wearer stops the app. A lost connection
+        does not touch the stream itself: one that is left behind, by a crash or because there was no connection when
+        the session ended, goes on until somebody stops it, which `clear` does.
 
         Args:
             url: where to: `rtmp://`, `rtmps://`, `srt://`, or `https://` for WHIP. `None` is a managed stream: the

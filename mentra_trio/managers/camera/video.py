@@ -29,6 +29,7 @@ from mentra_trio.models.video import AudioOptions, ExistingVideo, VideoOptions, 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from mentra_trio._wire.outbound import Command
     from mentra_trio._wire.rest import RestRequest
     from mentra_trio.models.video import RestreamTarget
 
@@ -133,10 +134,7 @@ class VideoStream:
                     is_past = news != first
                 elif self._is_ours(news):
                     self._source.set(attrs.evolve(news, stream_id=news.stream_id or self.stream_id))
-            if not self.status.value.state.is_end:  # pragma: no branch - else it ended in the same moment
-                # At once, since the cloud lets it go on (P3 6.5): it closes the link of an app that the wearer stops.
-                _stop(self._link, self.status.value, is_managed=self.status.value.is_managed)
-                self._ended("the session is over")
+            self._ended("the session is over")
         await trio.lowlevel.checkpoint()
 
     def _is_ours(self, status: VideoStatus) -> bool:
@@ -153,7 +151,7 @@ class VideoStream:
                 self._ended("it ended while the connection was lost")
 
     def _ended(self, message: str) -> None:
-        if not self.status.value.state.is_end:  # pragma: no branch - else the news and the look say the same
+        if not self.status.value.state.is_end:
             self._source.set(attrs.evolve(self.status.value, state=VideoState.STOPPED, message=message))
 
 
@@ -162,24 +160,41 @@ async def open_video(link: Link, start: StartStream | StartManagedStream) -> Asy
     """Start a stream, and stop it when the block is left, or the start is given up."""
     beginning = _Beginning(link, start)
     stream: VideoStream | None = None
+    is_stopped = False
+
+    def stop() -> Command | None:
+        """Give what stops it, once, where there is anything to stop."""
+        nonlocal is_stopped
+        known = None if stream is None else stream.status.value
+        if is_stopped or not beginning.is_sent or (known is not None and known.state.is_end):
+            return None
+        is_stopped = True
+        if isinstance(start, StartManagedStream):
+            return StopManagedStream()
+        return StopStream(stream_id=None if known is None else known.stream_id or None)
+
     events = link.subscribe(_STATUSES).with_gaps()
     aiter(events)  # from here on, so that nothing is missed between the answer and its follower
-    try:
-        first = await beginning.answer()
-        stream = VideoStream(link, events, LatestSource(first))
-        link.start(stream.follow)
-        with trio.move_on_after(LIVE_LIMIT) as patience:
-            first = await stream.status.wait_for(_is_decided)
-        if patience.cancelled_caught:
-            raise RequestTimedOutError(type(start).__name__, LIVE_LIMIT)
-        if first.state.is_end:
-            raise StreamError(first.state.name, first.message)
-        yield stream
-    finally:
-        events.close()
-        if beginning.is_sent and not (stream is not None and stream.status.value.state.is_end):
-            known = None if stream is None else stream.status.value
-            _stop(link, known, is_managed=isinstance(start, StartManagedStream))
+    # The cloud lets a stream go on when its app ends (P3 6.5), and takes no word of an app that the wearer has stopped.
+    with link.last_word(stop):
+        try:
+            first = await beginning.answer()
+            stream = VideoStream(link, events, LatestSource(first))
+            link.start(stream.follow)
+            with trio.move_on_after(LIVE_LIMIT) as patience:
+                first = await stream.status.wait_for(_is_decided)
+            if patience.cancelled_caught:
+                raise RequestTimedOutError(type(start).__name__, LIVE_LIMIT)
+            if is_stopped:
+                await link.state.device.wait_for(lambda _: False)  # raises: the session is over
+            if first.state.is_end:
+                raise StreamError(first.state.name, first.message)
+            yield stream
+        finally:
+            events.close()
+            # Without a link nobody can stop it; then the cloud goes on, and the next run finds it (P3 6.5).
+            if (command := stop()) is not None:
+                link.send_nowait(command)
 
 
 @attrs.define(eq=False)
@@ -235,14 +250,6 @@ class _Beginning:
     def _is_answer(self, status: VideoStatus) -> bool:
         is_managed = isinstance(self._request, StartManagedStream)
         return status.is_managed is is_managed and status.state in {VideoState.INITIALIZING, VideoState.ACTIVE}
-
-
-def _stop(link: Link, known: VideoStatus | None, *, is_managed: bool) -> None:
-    """Stop the stream. Without a link nobody can; then the cloud goes on, and the next run finds it (P3 6.5)."""
-    if is_managed:
-        link.send_nowait(StopManagedStream())
-    else:
-        link.send_nowait(StopStream(stream_id=None if known is None else known.stream_id or None))
 
 
 def _is_decided(status: VideoStatus) -> bool:
