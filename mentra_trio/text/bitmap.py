@@ -28,7 +28,7 @@ _RESOLUTION = 2835
 _ONE_BIT, _FOUR_BITS, _EIGHT_BITS, _COLORS, _COLORS_AND_ALPHA = 1, 4, 8, 24, 32
 BITS = (_ONE_BIT, _FOUR_BITS, _EIGHT_BITS, _COLORS, _COLORS_AND_ALPHA)
 """Of a pixel, that are understood."""
-_DARK_OR_DRAWN = bytes(ord("1" if value > _BRIGHT else "0") for value in range(256))
+DARK_OR_DRAWN = bytes(ord("1" if value > _BRIGHT else "0") for value in range(256))
 """Turns the brightness of a colour into a digit."""
 
 
@@ -166,7 +166,7 @@ def row_of(line: bytes, width: int, bits: int, palette: bytes) -> int:
     if bits == _EIGHT_BITS:
         return int(line[:width].translate(palette), 2)
     step = bits // 8
-    colors = [line[color : width * step : step].translate(_DARK_OR_DRAWN) for color in range(3)]
+    colors = [line[color : width * step : step].translate(DARK_OR_DRAWN) for color in range(3)]
     # A digit is one bit higher for a pixel that is drawn, so the digits of all colours can be laid over each other.
     laid = int.from_bytes(colors[0], "big") | int.from_bytes(colors[1], "big") | int.from_bytes(colors[2], "big")
     return int(laid.to_bytes(width, "big"), 2)

@@ -133,11 +133,95 @@ def test_compressions_that_the_depth_does_not_have_are_read_as_none(bits: int, u
         assert c.pad_bitmap(with_header(data, 30, compression)) == c.pad_bitmap(data)
 
 
-@pytest.mark.parametrize(("bits", "compression"), [(8, 1), (4, 2), (1, 3), (8, 6), (24, 3), (32, 6)])
-def test_compressed_pixels_and_masks_of_colours_are_an_error(bits: int, compression: int) -> None:
-    with pytest.raises(c.BitmapProblemError, match=f"compression {compression}") as caught:
-        c.pad_bitmap(with_header(file_of(filled(8, 2), bits), 30, compression))
+WHITE, GREEN, RED, BLUE = (255, 255, 255), (0, 255, 0), (0, 0, 255), (255, 0, 0)
+PALETTE = ((0, 0, 0), WHITE, GREEN, RED, BLUE)
+
+
+def file_with(
+    bits: int,
+    compression: int,
+    size: tuple[int, int],
+    pixels: str,
+    *,
+    masks: tuple[int, ...] = (),
+    header: int = 40,
+    palette: tuple[tuple[int, int, int], ...] = (),
+) -> bytes:
+    """Make a file of hexadecimal pixels."""
+    start = struct.pack("<2sIIIIiiHHII", b"BM", 0, 0, 0, header, *size, 1, bits, compression, 0)
+    places = struct.pack(f"<{len(masks)}I", *masks).ljust(header - 40, b"\0")
+    colors = b"".join(bytes((*color, 0)) for color in palette)
+    return start + struct.pack("<IIII", 0, 0, len(palette), 0) + places + colors + bytes.fromhex(pixels)
+
+
+def padded_rows(data: bytes) -> list[str]:
+    """Give the rows of what was put on the canvas, a digit a pixel."""
+    width, height = struct.unpack_from("<ii", data, 18)
+    rows = read_bmp(c.pad_bitmap(data)).rows[35 : 35 + abs(height)]
+    return [f"{row >> (526 - width):0{width}b}" for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("bits", "size", "pixels", "rows"),
+    [
+        (8, (4, 3), "0201 0200 0000 0100 0301 0000 0401 0001", ["1111", "1111", "1000"]),
+        (8, (4, 2), "0401 0000 0401 0001", ["1111", "1000"]),
+        (8, (5, 2), "0003 010001 00 0000 0004 01000100 0001", ["10100", "00000"]),
+        (8, (6, 4), "0101 0002 0201 0201 0001", ["110000", "000111", "000000", "000000"]),
+        (8, (6, -4), "0101 0002 0201 0201 0001", ["110000", "000111", "000000", "000000"]),
+        (8, (6, 1), "0102 0103 0104 0101 0001", ["001110"]),
+        (4, (5, 2), "0510 0000 0211 0001", ["11101", "10000"]),
+        (4, (7, 2), "0005 1010 1000 0000 0003 1110 0001", ["1111110", "0000000"]),
+        (4, (7, 1), "0110 0210 0110 0001", ["1010000"]),
+    ],
+)
+def test_run_lengths_are_unpacked_with_the_defects_of_the_reference(
+    bits: int, size: tuple[int, int], pixels: str, rows: list[str]
+) -> None:
+    """Recorded from the reference, as all such rows here: lines are in odd places, and only some colours are seen."""
+    data = file_with(bits, 1 if bits == 8 else 2, size, pixels, palette=PALETTE)
+
+    assert padded_rows(data) == rows
+
+
+@pytest.mark.parametrize("pixels", ["0201", "0201 00", "0003 01", "0209 0001"])
+def test_run_lengths_that_are_cut_off_or_without_their_colours_are_an_error(pixels: str) -> None:
+    with pytest.raises(c.BitmapProblemError, match="run lengths") as caught:
+        c.pad_bitmap(file_with(8, 1, (4, 3), pixels, palette=PALETTE))
     assert caught.value.problem is c.BitmapProblem.DECODE_FAILED
+
+
+@pytest.mark.parametrize(
+    ("bits", "compression", "masks", "pixels", "rows"),
+    [
+        (16, 0, (), "ff7f 0044 2002 1000 0080 0000", ["11100"]),
+        (16, 0, (), "0040 0044 0002 1100 0000 0000", ["01010"]),
+        (16, 3, (0xF800, 0x7E0, 0x1F), "e007 0004 2004 00f8 1000 0000", ["10110"]),
+        (32, 3, (0xFF000000, 0, 0), "000000ff 0000ff00 00000081 00000080 00000000", ["10100"]),
+        (32, 6, (0xFF0000, 0xFF00, 0xFF, 0xFF000000), "ffffff00 000000ff 00008100 00000000 00000000", ["10100"]),
+        (24, 3, (1, 2, 3), "ff0000 000000 00ff00 000000 000000 00", ["10100"]),
+        (2, 0, (), "ffffffff" * 5, ["00000"]),
+    ],
+)
+def test_colours_are_where_masks_say(
+    bits: int, compression: int, masks: tuple[int, ...], pixels: str, rows: list[str]
+) -> None:
+    palette = PALETTE[:4] if bits == 2 else ()
+
+    assert padded_rows(file_with(bits, compression, (5, 1), pixels, masks=masks, palette=palette)) == rows
+
+
+def test_masks_of_a_long_header_count_without_a_compression_that_needs_them() -> None:
+    pixels = "ffffffff ff000000"
+
+    assert padded_rows(file_with(32, 0, (2, 1), pixels, masks=(0, 0, 0, 0), header=108)) == ["00"]
+    assert padded_rows(file_with(32, 0, (2, 1), pixels, masks=(0xFF, 0, 0, 0), header=124)) == ["11"]
+
+
+@pytest.mark.parametrize("size", [(0, 3), (3, 0)])
+def test_a_picture_without_pixels_is_dark(size: tuple[int, int]) -> None:
+    assert read_bmp(c.pad_bitmap(file_with(24, 0, size, ""))).ink == 0
+    assert len(c.convert_24_bit(file_with(24, 0, size, ""))) == 62
 
 
 @pytest.mark.parametrize(("place", "value"), [(14, 12), (18, 1 << 20), (22, 1 << 20), (28, 16), (30, 3), (46, 1 << 31)])

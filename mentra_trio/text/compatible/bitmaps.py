@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mentra_trio.text.bitmap import (
-    BITS,
     CANVAS_HEIGHT,
     CANVAS_WIDTH,
     LARGEST,
@@ -25,8 +24,9 @@ from mentra_trio.text.bitmap import (
     BitmapError,
     row_of,
     stride_of,
-    tones_of,
 )
+
+from .decoding import UnreadableError, decode
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -39,11 +39,6 @@ _FIRST_PIXEL = 62
 """Where the pixels of any file are taken to begin, whatever it says itself."""
 _LEAST_SIZE = 9_682
 _MOST_SIZE = 10_782
-_HEADER_SIZES = (40, 52, 56, 108, 124)
-_MASKS = (3, 6)
-"""Compressions that say where the colours of a pixel are. All others are read as none, but for run lengths."""
-_RUN_LENGTHS = ((8, 1), (4, 2))
-"""Depths and compressions that the reference unpacks; here they are refused."""
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _DEFAULT_PATTERN = "animation_10_frame_{i}.bmp"
@@ -218,22 +213,27 @@ def convert_24_bit(data: bytes) -> bytes:
         raise BitmapProblemError(BitmapProblem.NOT_24_BIT, f"this file has {bits} bits a pixel, not 24")
     if max(width, abs(height)) > LARGEST:
         raise BitmapError(f"a bitmap of {width} x {abs(height)} pixels cannot be shown")
-    rows = tuple(_rows(data.ljust(_HEADER + stride_of(width, 24) * abs(height), b"\0"), _HEADER, width, height, bits))
-    return Bitmap(width=width, height=abs(height), rows=rows).to_bmp()
+    stride = stride_of(width, bits)
+    pixels = data[_HEADER:].ljust(stride * abs(height), b"\0")
+    lines = (pixels[n * stride : (n + 1) * stride] for n in range(abs(height)))
+    rows = tuple(row_of(line, width, bits, b"") if width else 0 for line in lines)
+    return Bitmap(width=width, height=abs(height), rows=rows if height < 0 else rows[::-1]).to_bmp()
 
 
 def pad_bitmap(data: bytes) -> bytes:
     """Put a file on the canvas of glasses at 50, 35, cutting off what is outside (P4 8.3).
 
-    One of the canvas's size comes back as it is, however many bits it has a pixel. Run lengths, which the reference
-    unpacks, are refused; any other compression is read as the reference does it, mostly as none.
+    One of the canvas's size comes back as it is, however many bits it has a pixel.
 
     Raises:
         BitmapProblemError: `BAD_SIGNATURE`, `DECODE_FAILED`.
     """
     if len(data) < _FILE_HEADER or not data.startswith(_SIGNATURE):
         raise BitmapProblemError(BitmapProblem.BAD_SIGNATURE, "this is no BMP file: it does not begin with 'BM'")
-    bitmap = _decode(data)
+    try:
+        bitmap = decode(data)
+    except UnreadableError as error:
+        raise BitmapProblemError(BitmapProblem.DECODE_FAILED, f"this BMP file cannot be read: {error}") from error
     if (bitmap.width, bitmap.height) == (CANVAS_WIDTH, CANVAS_HEIGHT):
         return data
     room = CANVAS_WIDTH - LEFT
@@ -301,54 +301,3 @@ def _size(data: bytes) -> tuple[int | None, int | None]:
 
 def _ink(data: bytes) -> int:
     return max(len(data) - _FIRST_PIXEL, 0) - data.count(b"\xff", _FIRST_PIXEL)
-
-
-def _rows(data: bytes, start: int, width: int, height: int, bits: int, tones: bytes = b"") -> list[int]:
-    """Read the rows of an image from the top down."""
-    stride = stride_of(width, bits)
-    lines = (data[start + n * stride : start + (n + 1) * stride] for n in range(abs(height)))
-    rows = [row_of(line, width, bits, tones) for line in lines]
-    return rows if height < 0 else rows[::-1]
-
-
-def _decode(data: bytes) -> Bitmap:
-    """Read a file as the reference's library does: the palette behind the header, the pixels behind the palette."""
-    try:
-        header, width, height, _, bits, compression = struct.unpack_from("<IIiHHI", data, _FILE_HEADER)
-        (used,) = struct.unpack_from("<I", data, 46)
-    except struct.error:
-        raise _undecodable("its header is cut off") from None
-    if header not in _HEADER_SIZES or bits not in BITS or compression in _MASKS or (bits, compression) in _RUN_LENGTHS:
-        raise _undecodable(f"{bits} bits a pixel, compression {compression}, header of {header} bytes")
-    if max(width, abs(height)) > LARGEST:
-        raise _undecodable(f"it would be {width} x {abs(height)} pixels")
-    colors = used or (1 << bits if bits <= 8 else 0)
-    start = _FILE_HEADER + header + 4 * colors
-    # A row of an odd number of pixels with 4 bits ends the reading: the others stay dark.
-    is_cut = bits == 4 and width % 2
-    count = min(abs(height), 1) if is_cut else abs(height)
-    stride = stride_of(width, bits)
-    needed = start + (stride * (count - 1) + (width * bits + 7) // 8 if count else 0)
-    if needed > len(data):
-        raise _undecodable(f"it should have {needed} bytes, not {len(data)}")
-    # Colours that the palette lacks are white with 8 bits a pixel, and cannot be read with fewer.
-    tones = tones_of(data, start - 4 * colors, min(colors, 256)).ljust(256, b"1") if bits <= 8 else b""
-    if bits < 8 and any(color >= colors for color in _colors(data, start, width, count, bits)):
-        raise _undecodable("a colour is not in its palette")
-    rows = _rows(data.ljust(start + stride * count, b"\0"), start, width, count if height > 0 else -count, bits, tones)
-    dark = [0] * (abs(height) - count)
-    return Bitmap(width=width, height=abs(height), rows=tuple(rows + dark if height < 0 else dark + rows))
-
-
-def _colors(data: bytes, start: int, width: int, count: int, bits: int) -> set[int]:
-    """Which colours of its palette a file of 1 or 4 bits a pixel uses."""
-    stride = stride_of(width, bits)
-    digits: set[str] = set()
-    for n in range(count):
-        line = data[start + n * stride : start + (n + 1) * stride]
-        digits.update((line.hex() if bits > 1 else "".join(f"{byte:08b}" for byte in line))[:width])
-    return {int(digit, 16) for digit in digits}
-
-
-def _undecodable(reason: str) -> BitmapProblemError:
-    return BitmapProblemError(BitmapProblem.DECODE_FAILED, f"this BMP file cannot be read: {reason}")
