@@ -16,6 +16,7 @@ import logging
 import math
 import secrets
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from random import Random
 from typing import assert_never
@@ -34,8 +35,16 @@ from ._version import __version__
 from ._wire.webhooks import PhotoUpload, SessionRequest, SettingsNotice, StopRequest
 from .config import AppConfig, SessionConfig
 from .errors import HandshakeError, HostNotAllowedError, SessionClosedError
-from .models.session import LinkState, StopKind, StopReason
-from .session import CrashWatcher, MentraSession, SessionHandler, SettingsHandler, StopHandler, run_session
+from .models.session import HandlerCrash, LinkState, StopKind, StopReason
+from .session import (
+    CrashWatcher,
+    MentraSession,
+    SessionHandler,
+    SettingsHandler,
+    StopHandler,
+    run_author,
+    run_session,
+)
 
 log = logging.getLogger("mentra_trio.server")
 
@@ -87,6 +96,15 @@ class _Start:
         self.answer = answer
         self.is_decided = True
         self.scope.cancel(reason="the start was called off")
+
+
+@attrs.define(eq=False)
+class _SettingsCall:
+    """One call of the settings handler."""
+
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    ended: trio.Event = attrs.field(factory=trio.Event)
+    has_succeeded: bool = False
 
 
 @attrs.define(eq=False)
@@ -170,6 +188,8 @@ class Desk:
     _is_stopping: bool = attrs.field(init=False, default=False)
     _runs: set[_Running] = attrs.field(init=False, factory=set[_Running])
     """All of them: those in the slots, and older ones in their grace."""
+    _settings_calls: set[_SettingsCall] = attrs.field(init=False, factory=set[_SettingsCall])
+    """Those under way."""
     _idle: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
 
     def __attrs_post_init__(self) -> None:
@@ -202,18 +222,46 @@ class Desk:
             case _:
                 assert_never(request)
 
-    async def take_settings(self, notice: SettingsNotice) -> int:
+    async def take_settings(self, notice: SettingsNotice) -> int | None:
         """Tell the app's own handler of changed settings; return how many sessions the wearer has.
 
-        Sessions learn of the change on their sockets, which prove who speaks; this call proves nothing (P1 6.3).
+        `None` when the handler raised, which is logged, or was cancelled because the app stops. Sessions learn of the
+        change on their sockets, which prove who speaks; this call proves nothing (P1 6.3).
         """
         wearer = notice.user_id.lower()
         count = sum(session.user_id.lower() == wearer for session in self.sessions())
         handler = self.on_settings()
         await trio.lowlevel.checkpoint()
-        if handler is not None:
-            await handler(notice.user_id, notice.settings)
-        return count
+        if handler is None:
+            return count
+        call = _SettingsCall()
+        self._settings_calls.add(call)
+        # Not in the task of the request: what hangs there, or raises `SystemExit`, would reach the HTTP server.
+        self.services.start_soon(self._run_settings_handler, handler, notice, call)
+        try:
+            await call.ended.wait()
+        finally:
+            call.scope.cancel(reason="the request for the settings handler is over")
+        return count if call.has_succeeded else None
+
+    async def _run_settings_handler(  # noqa: ASYNC910 - a task, nobody awaits it
+        self, handler: SettingsHandler, notice: SettingsNotice, call: _SettingsCall
+    ) -> None:
+        crashes: list[HandlerCrash] = []
+
+        def crashed(error: BaseException) -> None:
+            log.error("the settings handler raised", exc_info=error)
+            crashes.append(HandlerCrash(handler="settings", error=error))
+            self.on_crash(crashes[-1])
+
+        try:
+            with call.scope:
+                await run_author(handler, partial(handler, notice.user_id, notice.settings), crashed)
+                call.has_succeeded = not crashes
+        finally:
+            self._settings_calls.remove(call)
+            call.ended.set()
+            self._note_end()
 
     def take_photo(self, upload: PhotoUpload) -> bool:
         """Give a photo to whoever waits for it; return whether anybody does.
@@ -235,16 +283,22 @@ class Desk:
                 slot.start.cut_short(_STOPPING)
         for running in self._runs:
             running.runtime.finish(StopReason(StopKind.SERVER_STOPPED))
+        for call in self._settings_calls:
+            call.scope.deadline = min(call.scope.deadline, trio.current_time() + self.config.shutdown_grace)
 
     def run_ids(self) -> list[str]:
-        """List the runs whose tasks have not ended."""
-        return sorted(running.runtime.run_id for running in self._runs)
+        """List the runs whose tasks have not ended, and `on_settings` when that handler has not."""
+        return sorted(running.runtime.run_id for running in self._runs) + ["on_settings"] * bool(self._settings_calls)
 
     async def wait_idle(self) -> None:
-        """Wait until no session task is left. Callers set the limit."""
+        """Wait until no handler's task is left. Callers set the limit."""
         await trio.lowlevel.checkpoint()
-        while self._runs:
+        while self._runs or self._settings_calls:
             await self._idle.park()
+
+    def _note_end(self) -> None:
+        if not self._runs and not self._settings_calls:
+            self._idle.unpark_all()
 
     def _stop(self, request: StopRequest) -> list[LinkRuntime]:
         """End the sessions that a webhook names; give them."""
@@ -428,8 +482,7 @@ class Desk:
             log.exception("[%s] the session failed: this is a bug in mentra_trio", runtime.run_id, exc_info=group)
         finally:
             self._runs.remove(running)
-            if not self._runs:
-                self._idle.unpark_all()
+            self._note_end()
             slot = self._slots.get(key)
             if slot is not None and slot.running is running:
                 slot.running = None

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("mentra_trio.server")
 
 HangWatcher = Callable[[Sequence[str]], None]
-"""Is told the `run_id`s of sessions whose handlers do not end. It must not raise."""
+"""Is told the `run_id`s of sessions whose handlers do not end, and `on_settings` where it is that one. It must not
+raise."""
 HANG = (
     "this handler does not end although it was cancelled: it waits in a shield, or for a thread; set a limit with "
     "'with trio.move_on_after(seconds, shield=True):'"
@@ -170,7 +171,8 @@ class MiniAppServer:
 
         It gets the wearer's id and the settings by key. **Anybody can call it**: the cloud's call carries no proof, so
         take it as a hint to look, not as the truth. A session learns of changes by `session.settings`, over a socket
-        that proves who speaks. The cloud ignores errors and never repeats the call; an exception is logged.
+        that proves who speaks. The cloud ignores errors and never repeats the call; an exception is logged. When the
+        server stops, a call under way is cancelled like a session handler.
 
         Usable as a decorator or as a plain call; one function only.
 
@@ -215,7 +217,8 @@ class MiniAppServer:
 
         `dev`, `connector`, `http` and `offload` override what the app was made with, for tools and tests of somebody's
         app (a connector brings its own HTTP, as above). `on_crash` is told when a handler raised; it is logged anyway.
-        `on_hang` is told the `run_id`s of sessions whose handlers hang; unless given that is logged.
+        `on_hang` is told the `run_id`s of sessions whose handlers hang, and `on_settings` where it is that one; unless
+        given that is logged.
 
         Leaving the block ends all sessions like a server that stops: without `ownership_release`, so that the cloud
         starts them again when the server is back (P1 2.7). It takes at most a few seconds, unless a handler hangs: one
@@ -403,7 +406,7 @@ class _Calls:
         if desk is not None:
             desk.note_unreadable(text)
 
-    async def on_settings(self, notice: SettingsNotice, /) -> int:
+    async def on_settings(self, notice: SettingsNotice, /) -> int | None:
         """Take changed settings."""
         desk = self._desk()
         if desk is None:

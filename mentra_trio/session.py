@@ -321,7 +321,7 @@ class _Crashes:
 async def _supervise(session: MentraSession, runtime: LinkRuntime, handler: SessionHandler, crashes: _Crashes) -> None:
     """Run the handler until the session is over; when it raises, run it again by the restart policy (D6)."""
     while runtime.is_live:
-        await _run_author(runtime, handler, partial(handler, session), crashes.take)
+        await run_author(handler, partial(handler, session), crashes.take, runtime)
         pause = crashes.take_pause()
         if pause is None:
             break
@@ -333,10 +333,13 @@ async def _supervise(session: MentraSession, runtime: LinkRuntime, handler: Sess
     await runtime.over.wait()
 
 
-async def _run_author(  # noqa: ASYNC910 - a nursery checkpoints
-    runtime: LinkRuntime, name: object, run: Callable[[], Awaitable[None]], crashed: Callable[[BaseException], None]
+async def run_author(  # noqa: ASYNC910 - a nursery checkpoints
+    name: object,
+    run: Callable[[], Awaitable[None]],
+    crashed: Callable[[BaseException], None],
+    runtime: LinkRuntime | None = None,
 ) -> None:
-    """Run code of the author in a task of its own, and hand over what it raises.
+    """Run code of the author, for one session or for none, in a task of its own, and hand over what it raises.
 
     Of its own, because code that leaves a nursery or a cancel scope open ruins the stack of its task: that costs it
     this task, and the session none. `SystemExit` and its like are contained too, because one wearer's session must not
@@ -353,7 +356,7 @@ async def _run_author(  # noqa: ASYNC910 - a nursery checkpoints
         raise
     except* BaseException as group:  # noqa: BLE001 - handed over, and no other session may notice
         # When the session is over, this is how the author's code learns of it.
-        error = group if runtime.is_live else group.split(SessionClosedError)[1]
+        error = group if runtime is None or runtime.is_live else group.split(SessionClosedError)[1]
         if error is not None:  # pragma: no branch - coverage cannot follow the end of an `except*`
             # A lone exception was wrapped only by the nursery: show the author's own traceback.
             crashed(error.exceptions[0] if len(error.exceptions) == 1 else error)
@@ -370,7 +373,7 @@ async def _run_stop_handler(
 
     has_finished = False
     try:
-        await _run_author(runtime, handler, partial(handler, session, reason), crashed)
+        await run_author(handler, partial(handler, session, reason), crashed, runtime)
         has_finished = True
     finally:
         if not has_finished:

@@ -83,8 +83,8 @@ class Callbacks(Protocol):
         """Take note of a call that cannot be read: `text` says which, and what is wrong, without its content."""
         ...
 
-    async def on_settings(self, notice: SettingsNotice, /) -> int:
-        """Take changed settings; return how many sessions they concern."""
+    async def on_settings(self, notice: SettingsNotice, /) -> int | None:
+        """Take changed settings; return how many sessions they concern, or `None` when the app failed to take them."""
         ...
 
     def on_photo(self, upload: PhotoUpload, /) -> bool:
@@ -155,6 +155,8 @@ def build_app(callbacks: Callbacks, *, has_health_check: bool = True) -> Starlet
         except DecodeError as error:
             return refuse(f"the settings cannot be read: {'; '.join(error.paths)}")
         count = await callbacks.on_settings(notice)
+        if count is None:
+            return answer(500, "internal error")
         text = "Settings updated successfully"
         return JSONResponse({"status": "success", "message": text, "sessionsUpdated": count})
 

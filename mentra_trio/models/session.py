@@ -67,7 +67,7 @@ class HandlerCrash:
     """A handler of the app raised (D6)."""
 
     handler: str
-    """Which: `session` or `stop`."""
+    """Which: `session`, `stop` or `settings`."""
     error: BaseException
     """What it raised; a group where several tasks of it failed."""
     count: int = 1

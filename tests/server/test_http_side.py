@@ -1,15 +1,20 @@
 """Calls of the app's own server beside webhooks: settings and photos, whether the app runs or not (P1 6)."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mentra_trio import ConfigError, MiniAppServer
 from tests.net.test_asgi import call
 from tests.net.test_uploads import MULTIPART, form, part, photo
 from tests.scripted_cloud import KEY, PACKAGE, USER, open_app, open_cloud
+
+if TYPE_CHECKING:
+    from mentra_trio.models.session import HandlerCrash
 
 Notice = tuple[str, Mapping[str, object]]
 
@@ -49,6 +54,77 @@ async def test_a_settings_handler_that_raises_is_one_record_and_the_server_goes_
         assert answer.status == 500
         await app.start()
     assert [record.levelname for record in caplog.records if record.levelno > 30] == ["ERROR"]
+
+
+async def test_a_settings_handler_that_exits_does_not_end_the_server(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody can call it, and every wearer would lose the app."""
+    crashes: list[HandlerCrash] = []
+    async with open_cloud() as cloud, open_app(cloud, on_crash=crashes.append) as app:
+
+        @app.server.on_settings
+        async def changed(user_id: str, settings: Mapping[str, object]) -> None:
+            await trio.lowlevel.checkpoint()
+            sys.exit(3)
+
+        answer = await app.post({"userIdForSettings": USER, "settings": []}, "/settings")
+        assert answer.status == 500
+        await app.start()
+    (crash,) = crashes
+    assert (crash.handler, type(crash.error)) == ("settings", SystemExit)
+    assert [record.getMessage() for record in caplog.records if record.levelno > 30] == ["the settings handler raised"]
+
+
+async def test_a_settings_handler_that_hangs_in_a_shield_holds_no_request_and_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    """The HTTP server ends its requests before the app's sessions end: one that stayed would keep all from ending."""
+    release = trio.Event()
+    told = list[tuple[float, list[str]]]()
+
+    def deal(run_ids: Sequence[str]) -> None:
+        told.append((trio.current_time(), list(run_ids)))
+        release.set()
+
+    async with open_cloud() as cloud:
+        async with open_app(cloud, on_hang=deal) as app:
+
+            @app.server.on_settings
+            async def changed(user_id: str, settings: Mapping[str, object]) -> None:
+                with trio.CancelScope(shield=True):
+                    await release.wait()
+
+            with trio.move_on_after(1):
+                await app.post({"userIdForSettings": USER, "settings": []}, "/settings")
+            assert trio.current_time() == 1
+
+        assert told == [(9.5, ["on_settings"])]
+        assert trio.current_time() == 9.5
+
+
+async def test_a_settings_handler_that_is_at_work_when_the_app_stops_has_a_moment_to_finish(
+    autojump_clock: MockClock,
+) -> None:
+    """As long as session handlers have."""
+    ended: list[tuple[str, float]] = []
+    async with open_cloud() as cloud:
+        async with open_app(cloud) as app:
+
+            @app.server.on_settings
+            async def changed(user_id: str, settings: Mapping[str, object]) -> None:
+                try:
+                    await trio.sleep(0.25 if user_id == "quick" else 1000)
+                finally:
+                    ended.append((user_id, trio.current_time()))
+
+            quick = app.post_soon({"userIdForSettings": "quick", "settings": []}, "/settings")
+            slow = app.post_soon({"userIdForSettings": "slow", "settings": []}, "/settings")
+            await wait_all_tasks_blocked()
+
+        assert ended == [("quick", 0.25), ("slow", 0.5)]
+        assert (await quick.answer()).status == 200
+        assert (await slow.answer()).status == 500
 
 
 async def test_without_a_settings_handler_the_call_is_answered(autojump_clock: MockClock) -> None:
