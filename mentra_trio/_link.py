@@ -164,8 +164,9 @@ class Link(Protocol):
     async def require(self, requirement: Requirement) -> None:
         """Let pass what the app declares, and everything as long as nothing is known (P2 9).
 
-        What `subscribe`, `send` and `call` are given is held against it anyway. Waits for the first answer of the cloud
-        alone, at most 2 s. Where the cloud does not insist on a permission, its lack is a warning.
+        What `subscribe`, `send` and `call` are given is held against it anyway. Waits for the first answer of the cloud,
+        or where an old one denies it for a newer one, at most 2 s. Where the cloud does not insist on a permission, its lack
+        is a warning.
 
         Raises:
             PermissionDeniedError: the app is known not to declare the permission.

@@ -187,9 +187,7 @@ class LinkRuntime:
 
     async def fetch_permissions(self) -> Permissions:
         """See `Link.fetch_permissions`."""
-        await trio.lowlevel.checkpoint()
-        book = self._gate.book
-        return await book.ask(self.rest) if book.is_due or book.is_asking else book.value
+        return await self._gate.book.ask(self.rest)
 
     def post(
         self, lane: str, command: Command, *, lifetime: float | None = None, at_first: Command | None = None

@@ -16,7 +16,7 @@ from .accounts import Accounts, log
 from .rest import RestSide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from mentra_trio._wire.permissions import Requirement
 
@@ -25,7 +25,7 @@ KEPT = 300.0
 _PAUSE = 30.0
 """Seconds after a failure in which nobody asks again."""
 _PATIENCE = 2.0
-"""Seconds that a first stream waits for the first answer; what is not known then is allowed."""
+"""Seconds that a stream waits for an answer: the first one, or a newer one where the old one forbids it."""
 
 
 @attrs.define(eq=False)
@@ -64,18 +64,20 @@ class PermissionBook:
         return self._asking is not None
 
     async def ask(self, rest: RestSide) -> Permissions:
-        """Ask the cloud, or wait for whoever does so already. Cancelling leaves the question to the others who wait.
+        """Ask the cloud, or wait for whoever does so already, unless there was an answer or a failure of late.
+
+        Cancelling leaves the question to the others who wait.
 
         Raises:
             RequestError, DecodeError, SessionClosedError: there was no answer that could be read.
         """
-        while self._asking is not None:
-            under_way = self._asking
-            await under_way.wait()
+        await trio.lowlevel.checkpoint()
+        while self._asking is not None:  # again where whoever asked was cancelled, and another one asks
+            await self._asking.wait()
+        if not self.is_due:
             if self._failure is not None:
                 raise CloudUnreachableError("the permissions of the app are not known") from self._failure
-            if not (self.is_due or self.is_asking):  # else whoever asked was cancelled
-                return self.value
+            return self.value
         done = self._asking = trio.Event()
         self._failure = None  # of an earlier question
         try:
@@ -109,14 +111,17 @@ class PermissionGate:
     _is_learning: bool = attrs.field(init=False, default=False)
     """Whether a task that asks anew was asked for and has not ended."""
 
-    async def require(self, requirements: Iterable[Requirement]) -> None:
-        """Learn what is declared, then `check`. Waits only for the first answer, and for a moment only."""
+    async def require(self, requirements: Collection[Requirement]) -> None:
+        """Learn what is declared, then `check`. Waits where a new answer may allow it, and for a moment only."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self.book.value.is_known:
-            if self.book.is_due and not self._is_learning:
-                self._is_learning = True  # any number of streams may open before the task has its turn
-                self.start(self._learn_anew)
-        elif self.book.is_due or self.book.is_asking:
+        known = self.book.value
+        if known.is_known and self.book.is_due and not self._is_learning:
+            # Also where it is waited for below: this goes on when the patience ends.
+            self._is_learning = True  # any number of streams may open before the task has its turn
+            self.start(self._learn_anew)
+        # What is old may deny what the author has declared meanwhile.
+        may_change = not known.is_known or not all(known.allows(each.permission) for each in requirements)
+        if may_change and (self.book.is_due or self.book.is_asking):
             with trio.move_on_after(_PATIENCE):
                 await self.learn()
         self.check(requirements)

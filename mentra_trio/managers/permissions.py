@@ -32,11 +32,15 @@ class PermissionsManager:
         return self._link.state.permissions
 
     def has(self, permission: Permission) -> bool:
-        """Tell whether what needs this permission may be tried: it is declared, or nothing is known."""
+        """Tell whether what needs this permission may be tried: it is declared, or nothing is known.
+
+        Raises:
+            ValueError: there is no such permission.
+        """
         return self.state.value.allows(permission)
 
     async def fetch(self) -> Permissions:
-        """Ask the cloud, unless there is an answer of the last five minutes.
+        """Ask the cloud, unless there is an answer of the last five minutes, or a failure of the last 30 s.
 
         Also an answer that the cloud does not know the app leaves everything unknown. Cancelling loses nothing.
 

@@ -39,8 +39,13 @@ class Permissions:
     """Whether the cloud has told. Until then everything is tried: the cloud does the same with an unknown app."""
 
     def allows(self, permission: Permission) -> bool:
-        """Tell whether what needs this permission may be tried: it is declared, or nothing is known."""
-        return not self.is_known or permission in self.declared
+        """Tell whether what needs this permission may be tried: it is declared, or nothing is known.
+
+        Raises:
+            ValueError: there is no such permission.
+        """
+        wanted = Permission(permission)  # "camera" is none: whoever has no type checker would never be allowed
+        return not self.is_known or wanted in self.declared
 
 
 @attrs.frozen(kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
@@ -53,6 +53,14 @@ class TestWhatIsKnown:
             )
             assert permissions.has(Permission.CAMERA)
             assert not permissions.has(Permission.MICROPHONE)
+
+    @pytest.mark.parametrize("name", ["camera", "VIDEO", 5])
+    async def test_what_is_no_permission_is_refused(self, autojump_clock: MockClock, name: object) -> None:
+        """To say that it is not declared would keep a part of the app shut for ever."""
+        async with open_world() as world:
+            with pytest.raises(ValueError, match="not a valid Permission"):
+                world.session.permissions.has(cast("Permission", name))
+            assert world.session.permissions.has(cast("Permission", "CAMERA"))
 
     async def test_all_is_everything(self, autojump_clock: MockClock) -> None:
         async with open_world(permissions=["ALL"]) as world:
@@ -163,6 +171,41 @@ class TestWhatIsNotKnown:
 
             assert world.session.permissions.state.value.is_known
 
+    async def test_whoever_asks_soon_after_a_failure_is_told_too(self, autojump_clock: MockClock) -> None:
+        """An answer without a word would look as if the app were unknown."""
+        async with open_world(is_started=False) as world:
+            world.cloud.faults.http_status = 500
+            await world.start()
+            world.cloud.faults.http_status = None
+            with pytest.raises(CloudUnreachableError) as caught:
+                await world.session.permissions.fetch()
+            assert isinstance(caught.value.__cause__, CloudRefusedError)
+            assert len(asked(world)) == 1
+            await trio.sleep(30)
+
+            assert (await world.session.permissions.fetch()).is_known
+
+    async def test_an_old_failure_is_not_told_again(self, autojump_clock: MockClock) -> None:
+        """Of two who ask, the first is cancelled; the second then asks itself."""
+        async with open_world(is_started=False) as world, trio.open_nursery() as nursery:
+            world.cloud.faults.http_status = 500
+            await world.start()
+            world.cloud.faults.http_status = None
+            await trio.sleep(30)
+            world.cloud.faults.http_delay = 1
+            found: list[Permissions] = []
+
+            async def fetch(patience: float) -> None:
+                with trio.move_on_after(patience):
+                    found.append(await world.session.permissions.fetch())
+
+            nursery.start_soon(fetch, 0.5)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(fetch, math.inf)
+            await trio.sleep(3)
+
+            assert [one.is_known for one in found] == [True]
+
     async def test_a_cloud_that_fails_is_not_asked_all_the_time(self, autojump_clock: MockClock) -> None:
         async with open_world(is_started=False) as world:
             world.cloud.faults.http_status = 500
@@ -247,11 +290,49 @@ class TestWhatIsMissing:
             with pytest.raises(PermissionDeniedError):
                 await runtime.require(MICROPHONE)
             world.declare("MICROPHONE")
-            await trio.sleep(301)
             with pytest.raises(PermissionDeniedError):
-                await runtime.require(MICROPHONE)  # what is known holds until the new answer is there
-            await wait_all_tasks_blocked()
-            await runtime.require(MICROPHONE)
+                await runtime.require(MICROPHONE)
+            assert len(asked(world)) == 1
+
+    @pytest.mark.parametrize("delay", [0, 1])
+    async def test_what_is_old_denies_nothing(self, autojump_clock: MockClock, delay: float) -> None:
+        """The author has corrected the list meanwhile."""
+        async with open_world(permissions=[]) as world:
+            world.declare("MICROPHONE")
+            world.cloud.faults.http_delay = delay
+            await trio.sleep(301)
+            begun = trio.current_time()
+            async with world.session.mic.stream():
+                assert trio.current_time() == begun + delay
+
+            assert len(asked(world)) == 2
+
+    async def test_what_is_old_denies_when_nothing_newer_comes_soon(self, autojump_clock: MockClock) -> None:
+        async with open_world(permissions=[]) as world:
+            world.declare("MICROPHONE")
+            world.cloud.faults.http_delay = 4
+            await trio.sleep(301)
+            begun = trio.current_time()
+            with pytest.raises(PermissionDeniedError):
+                async with world.session.mic.stream():
+                    pass
+            assert trio.current_time() == begun + 2
+            await world.session.permissions.state.wait_for(lambda now: Permission.MICROPHONE in now.declared)
+
+            async with world.session.mic.stream():
+                pass
+
+    async def test_a_next_run_goes_by_what_is_declared_by_then(self, autojump_clock: MockClock) -> None:
+        """Its handler starts before the answer is there."""
+        async with open_world(permissions=[]) as world:
+            await world.user.stop(PACKAGE)
+            world.declare("MICROPHONE")
+            world.cloud.faults.http_delay = 1
+            await trio.sleep(301)
+            await world.start()
+
+            async with world.sessions[1].mic.stream():
+                pass
 
     async def test_a_stream_that_waits_opens_once(self, autojump_clock: MockClock) -> None:
         async with open_world(is_started=False) as world:
