@@ -164,8 +164,8 @@ class Link(Protocol):
     async def require(self, requirement: Requirement) -> None:
         """Let pass what the app declares, and everything as long as nothing is known (P2 9).
 
-        What `subscribe`, `send` and `call` are given is held against it anyway. Waits for the first answer of the cloud,
-        or where an old one denies it for a newer one, at most 2 s. Where the cloud does not insist on a permission, its lack
+        What `subscribe`, `send` and `call` are given is held against it anyway. Waits at most 2 s: for a first
+        answer, or for a newer one where an old one denies it. Where the cloud does not insist on a permission, its lack
         is a warning.
 
         Raises:
