@@ -116,13 +116,14 @@ class Agenda:
         elif self._timers[0][0] > trio.current_time():
             with trio.move_on_at(self._timers[0][0]):
                 await self._changed.wait()
-        else:  # pragma: no cover - the real clock has moved since the last look
+        else:
             # Timers that are due already must not keep other tasks from running.
             await trio.lowlevel.checkpoint()
 
     def _fire_due(self) -> None:
-        now = trio.current_time()
-        while self._timers and self._timers[0][0] <= now:
+        """Fire what is due, but for what that sets: time may stand still until others run."""
+        newest = (trio.current_time(), next(self._order))
+        while self._timers and self._timers[0][:2] < newest:
             _, _, timer = heapq.heappop(self._timers)
             timer.fire()
 

@@ -47,6 +47,29 @@ async def test_timers_fire_in_order_also_at_the_same_moment(autojump_clock: Mock
     assert log == [(1.0, "set before it ran"), (1.0, "a"), (1.0, "b"), (1.0, "c"), (1.0, "set later")]
 
 
+async def test_a_timer_that_sets_itself_again_at_once_does_not_keep_others_from_running(
+    autojump_clock: MockClock,
+) -> None:
+    """On a clock that stands still it is due again and again; only Ctrl-C would end the test."""
+    agenda = Agenda()
+    count = 0
+
+    def again() -> None:
+        nonlocal count
+        count += 1
+        assert count < 100
+        agenda.later(0, again)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(agenda.run)
+        agenda.later(0, again)
+        for _ in range(10):
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+
+    assert 1 < count < 20
+
+
 async def test_jobs_need_a_cloud_that_runs(autojump_clock: MockClock) -> None:
     cloud = Cloud()
     user = cloud.user("ana@example.com")
