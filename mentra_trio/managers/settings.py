@@ -79,8 +79,12 @@ class SettingsManager:
         return self._link.state.system
 
     def stream(self, *keys: str) -> EventStream[SettingChange]:
-        """Open a stream of changes, of these keys or of all. A loop that falls 256 behind gets `SlowConsumerError`."""
-        wanted = frozenset(keys)
+        """Open a stream of changes, of these keys or of all. A loop that falls 256 behind gets `SlowConsumerError`.
+
+        Raises:
+            TypeError: a key is no text.
+        """
+        wanted = frozenset(map(_text, keys))
         return self._link.subscribe(
             StreamSpec(
                 name="setting changes",

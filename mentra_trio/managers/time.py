@@ -37,9 +37,17 @@ class TimeManager:
         """Give a moment as the wearer's clock shows it, with its zone; in UTC while the zone is not known.
 
         Raises:
+            TypeError: what is given is no `datetime`.
             ValueError: the moment has no zone, so nobody knows which it is.
         """
-        if moment.tzinfo is None:
-            msg = f"{moment!r} has no time zone; write datetime.now(UTC) or moment.replace(tzinfo=UTC)"
-            raise ValueError(msg)
-        return moment.astimezone(self.zone.value or UTC)
+        return _checked(moment).astimezone(self.zone.value or UTC)
+
+
+def _checked(moment: object) -> datetime:
+    if not isinstance(moment, datetime):
+        msg = f"the moment is {type(moment).__name__}; pass an aware datetime, such as datetime.now(UTC)"
+        raise TypeError(msg)
+    if moment.tzinfo is None:
+        msg = f"{moment!r} has no time zone; write datetime.now(UTC) or moment.replace(tzinfo=UTC)"
+        raise ValueError(msg)
+    return moment

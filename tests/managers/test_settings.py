@@ -86,6 +86,14 @@ async def test_a_key_that_is_no_text_is_refused(autojump_clock: MockClock) -> No
             link.session.settings.get(cast("str", key), "x")
 
 
+@pytest.mark.parametrize("key", [["units", "theme"], 5, None])
+async def test_a_stream_of_a_key_that_is_no_text_is_refused(autojump_clock: MockClock, key: object) -> None:
+    """It would wait for ever."""
+    async with connected() as link:
+        with pytest.raises(TypeError, match="the key of a setting is text"):
+            link.session.settings.stream(cast("str", key))
+
+
 async def test_a_setting_that_is_not_there_gives_the_default(autojump_clock: MockClock) -> None:
     async with connected() as link:
         assert link.session.settings.get("nothing", "x") == "x"

@@ -1,6 +1,7 @@
 """The wearer's time of day (P2 10)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -135,3 +136,10 @@ async def test_a_moment_without_a_zone_is_refused(autojump_clock: MockClock) -> 
     async with connected() as link:
         with pytest.raises(ValueError, match="has no time zone"):
             link.session.time.to_local(datetime(2026, 7, 1))  # noqa: DTZ001 - the mistake
+
+
+@pytest.mark.parametrize("moment", [1_781_428_353.0, "2026-07-01T20:00:00Z", date(2026, 7, 1), None])
+async def test_what_is_no_moment_is_refused(autojump_clock: MockClock, moment: object) -> None:
+    async with connected() as link:
+        with pytest.raises(TypeError, match="pass an aware datetime"):
+            link.session.time.to_local(cast("datetime", moment))
