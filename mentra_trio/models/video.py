@@ -130,7 +130,11 @@ class ExistingVideo:
 
 @attrs.frozen(kw_only=True)
 class VideoOptions:
-    """How video is encoded; the glasses choose what is `None`. Raises `ValueError` for what they would clamp."""
+    """How video is encoded; the glasses choose what is `None`.
+
+    Raises:
+        TypeError, ValueError: no whole number, or one that they would clamp.
+    """
 
     width: int | None = None
     """Pixels, 320 to 1920."""
@@ -143,16 +147,19 @@ class VideoOptions:
 
     def __attrs_post_init__(self) -> None:
         for name, (low, high) in _LIMITS.items():
-            value: object = getattr(self, name)
-            is_whole = isinstance(value, int) and not isinstance(value, bool)
-            if value is not None and not (is_whole and isinstance(value, int) and low <= value <= high):
-                msg = f"{name} is {value!r}; it must be a whole number from {low} to {high}, or None"
+            value = _whole(name, getattr(self, name))
+            if value is not None and not low <= value <= high:
+                msg = f"{name} is {value!r}; it goes from {low} to {high}"
                 raise ValueError(msg)
 
 
 @attrs.frozen(kw_only=True)
 class AudioOptions:
-    """How the sound of a stream is encoded; the glasses choose what is `None`."""
+    """How the sound of a stream is encoded; the glasses choose what is `None`.
+
+    Raises:
+        TypeError, ValueError: a value of another kind, or a number that is not positive.
+    """
 
     bitrate: int | None = None
     """Bits a second."""
@@ -162,3 +169,22 @@ class AudioOptions:
     """Whether the wearer's own echo is taken out."""
     noise_suppression: bool | None = None
     """Whether noise is taken out."""
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("bitrate", "sample_rate"):
+            value = _whole(name, getattr(self, name))
+            if value is not None and value <= 0:
+                msg = f"{name} is {value!r}; it is positive"
+                raise ValueError(msg)
+        for name in ("echo_cancellation", "noise_suppression"):
+            choice: object = getattr(self, name)
+            if not isinstance(choice, bool | None):
+                msg = f"{name} is {choice!r}; pass True, False or None"
+                raise TypeError(msg)
+
+
+def _whole(name: str, value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    msg = f"{name} is {value!r}; pass a whole number, or None"
+    raise TypeError(msg)

@@ -457,6 +457,14 @@ async def test_a_token_is_text(autojump_clock: MockClock, token: object) -> None
             await link.session.camera.take_photo_to("https://photos.example.com", **given)
 
 
+@pytest.mark.parametrize("token", ["", "s3cr3t\n", "s3cr3t\r\nX: y", "gehe\u00efm"])
+async def test_a_token_can_be_a_header(autojump_clock: MockClock, token: str) -> None:
+    async with connected() as link:
+        with pytest.raises(ValueError, match="auth_token is empty, or holds") as caught:
+            await link.session.camera.take_photo_to("https://photos.example.com", auth_token=token)
+        assert "s3cr3t" not in str(caught.value)
+
+
 async def test_a_url_is_text(autojump_clock: MockClock) -> None:
     async with connected() as link:
         given: Json = {"url": None}

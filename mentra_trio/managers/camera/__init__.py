@@ -307,17 +307,23 @@ def _checked_url(url: object) -> str:
     if not isinstance(url, str):
         msg = f"url is {type(url).__name__}, not text"
         raise TypeError(msg)
-    if url.partition("://")[0].lower() not in ("https", "http") or host_of(url) is None or url.split() != [url]:
+    if url.partition("://")[0].lower() not in ("https", "http") or host_of(url) is None:
         msg = "url has to be an absolute one that begins with https:// or http://, without spaces"
         raise ValueError(msg)
     return url
 
 
 def _checked_token(token: object) -> str | None:
-    if token is None or isinstance(token, str):
-        return token
-    msg = f"auth_token is {type(token).__name__}; pass text, or None"
-    raise TypeError(msg)
+    if token is None:
+        return None
+    if not isinstance(token, str):
+        msg = f"auth_token is {type(token).__name__}; pass text, or None"
+        raise TypeError(msg)
+    if not (token and token.isascii() and token.isprintable()):
+        # It becomes a header of the upload, which fails where nobody sees it. Without the token: it is a secret.
+        msg = "auth_token is empty, or holds a line break or another character that no header can"
+        raise ValueError(msg)
+    return token
 
 
 def _result(answer: P | PhotoFailure) -> P:

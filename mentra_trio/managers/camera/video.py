@@ -328,12 +328,13 @@ def _check_list(restream_to: object) -> None:
 
 
 def host_of(url: str) -> str | None:
-    """Give the host of an address; `None` where there is none, or none that can be read."""
+    """Give the host of an address; `None` where there is none, or the address cannot be: keys end in a line break."""
+    if not url.isprintable() or " " in url:
+        return None
     try:
-        host = urlsplit(url).hostname
+        return urlsplit(url).hostname or None
     except ValueError:
         return None
-    return None if host is None or len(host.split()) != 1 else host
 
 
 def _check_address(name: str, url: object, schemes: frozenset[str]) -> None:
@@ -344,5 +345,5 @@ def _check_address(name: str, url: object, schemes: frozenset[str]) -> None:
     if url.partition("://")[0] not in schemes or host_of(url) is None:
         # Without the address: it holds the key of the stream.
         msg = f"{name}: a stream goes to an address that begins with "
-        msg += ", ".join(sorted(f"{each}://" for each in schemes))
+        msg += f"{', '.join(sorted(f'{each}://' for each in schemes))} and holds no spaces or line breaks"
         raise ValueError(msg)
