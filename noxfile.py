@@ -25,7 +25,6 @@ nox.options.sessions = ["tests", "typing", "lint", "coverage", "examples", "pack
 PROJECT = nox.project.load_toml("pyproject.toml")
 NAME: str = PROJECT["project"]["name"]
 VERSIONS = nox.project.python_versions(PROJECT)
-CROWDS = ["tests/machine", "tests/storms"]
 # One long test must not keep the other processors waiting: whoever is done takes over some of what is left.
 EVERY_PROCESSOR = ["--numprocesses=auto", "--dist=worksteal"]
 CHECKED = ["mentra_trio", "tests", "examples", "bench", "noxfile.py"]
@@ -102,27 +101,11 @@ def async_files(*roots: str) -> list[str]:
     ]
 
 
-def run_tests(session: nox.Session) -> None:
-    """Run the whole suite against the installed package, on every processor, measured for the `coverage` session."""
-    session.install(".", *group("test"))
-    label = Path(session.virtualenv.location).name
-    for stale in Path().glob(f".coverage.{label}*"):
-        stale.unlink()
+def run_tests(session: nox.Session, *options: str, pins: Iterable[str] = ()) -> None:
+    """Run the whole suite on every processor, or what is asked for after `--`, against the installed package."""
+    session.install(".", *group("test"), *pins)
     # Safe: keeps the checkout off the import path, also in the programs that tests start.
-    env = {"PYTHONSAFEPATH": "1", "COVERAGE_FILE": f".coverage.{label}"}
-    version = session.run("python", "-c", "import sys; print(*sys.version_info[:2])", silent=True, log=False)
-    if str(version).split() in (["3", "12"], ["3", "13"]):
-        # These have a way to measure that costs next to nothing, and knows lines only; from 3.14 on it knows branches.
-        measured = ["--cov", "--cov-report=", "--cov-fail-under=0"]
-        env["COVERAGE_CORE"] = "sysmon"
-    else:
-        measured = ["--cov", "--cov-report=", "--cov-fail-under=0", "--cov-branch"]
-    if session.posargs:
-        session.run("pytest", *measured, *session.posargs, env=env)
-        return
-    # Crowds and random worlds run through the same lines millions of times: measuring that doubles their time.
-    session.run("pytest", *EVERY_PROCESSOR, *measured, *(f"--ignore={folder}" for folder in CROWDS), env=env)
-    session.run("pytest", *EVERY_PROCESSOR, *CROWDS, env=env)
+    session.run("pytest", *(session.posargs or EVERY_PROCESSOR), *options, env={"PYTHONSAFEPATH": "1"})
 
 
 def require(session: nox.Session, archive: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
@@ -196,10 +179,7 @@ def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies that `pyproject.toml` allows, on the oldest Python."""
     project = PROJECT["project"]
     extras = [text for texts in project["optional-dependencies"].values() for text in texts]
-    session.install(".", *group("test"), *oldest([*project["dependencies"], *extras]))
-    # Crowds and random worlds try our own code, not that of others.
-    everything = [*EVERY_PROCESSOR, *(f"--ignore={folder}" for folder in CROWDS)]
-    session.run("pytest", *(session.posargs or everything), env={"PYTHONSAFEPATH": "1"})
+    run_tests(session, pins=oldest([*project["dependencies"], *extras]))
 
 
 @nox.session
@@ -213,11 +193,11 @@ def typing(session: nox.Session) -> None:
 def check_async(session: nox.Session, rules: list[str], files: list[str]) -> None:
     """Run flake8-async on files that it has not found clean before: it needs minutes for all, and reads nothing else.
 
-    What it found clean is noted by content in nox's cache, or in the folder that `.ci/run` shares between Pythons.
+    What it found clean is noted by content in nox's cache.
     """
     show = "import flake8_async; print(flake8_async.__version__)"
     version = session.run("python", "-c", show, silent=True, log=False)
-    notes = Path(os.environ.get("LINT_NOTES") or session.cache_dir / "lint")
+    notes = session.cache_dir / "lint"
     notes.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(files), FILES_AT_ONCE):
         some = files[start : start + FILES_AT_ONCE]
@@ -240,22 +220,13 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Combine what the test sessions measured and hold it against the agreed line.
+    """Run the tests once more, measured, and hold what they reach against the agreed line.
 
-    Runs the tests itself where no session has measured the sources as they are.
+    Apart from `tests`, because measuring branches makes them take more than twice as long. Crowds and random worlds
+    are left out: they run through the same lines as the others, millions of times.
     """
-    sources = [path for root in ("mentra_trio", "tests") for path in Path(root).rglob("*.py")]
-    newest = max(path.stat().st_mtime for path in sources)
-    for data in Path().glob(".coverage.*"):
-        if data.stat().st_mtime < newest:
-            data.unlink()
-    if any(Path().glob(".coverage.*")):
-        session.install("coverage")
-    else:
-        run_tests(session)
-    # Those of one session: lines and branches cannot be combined.
-    measured = max(Path().glob(".coverage.*"), key=lambda path: path.stat().st_mtime)
-    session.run("coverage", "combine", "--keep", str(measured))
+    crowds = ["--ignore=tests/machine", "--ignore=tests/storms"]
+    run_tests(session, *crowds, "--cov", "--cov-branch", "--cov-report=", "--cov-fail-under=0")
     session.run("coverage", "report")
 
 
