@@ -120,8 +120,8 @@ class PermissionGate:
             self._is_learning = True  # any number of streams may open before the task has its turn
             self.start(self._learn_anew)
         # What is old may deny what the author has declared meanwhile.
-        may_change = not known.is_known or not all(known.allows(each.permission) for each in requirements)
-        if may_change and (self.book.is_due or self.book.is_asking):
+        denied = any(each.is_enforced and not known.allows(each.permission) for each in requirements)
+        if (denied or not known.is_known) and (self.book.is_due or self.book.is_asking):
             with trio.move_on_after(_PATIENCE):
                 await self.learn()
         self.check(requirements)
