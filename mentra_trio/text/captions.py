@@ -188,7 +188,7 @@ class CaptionView:
         return [
             (line.text, paragraph[line.start : line.end])
             for paragraph in paragraphs
-            for line in iter_lines(paragraph, self.profile, self.style)
+            for line in iter_lines(paragraph, self.profile, self.style, max_bytes=self.profile.max_bytes)
         ]
 
     def _draw(self) -> bool:

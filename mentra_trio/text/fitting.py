@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,7 +9,7 @@ import attrs
 from .clusters import graphemes
 from .kinds import CJK_NEWLINES, NEWLINE, WHITE_SPACE, has_newline
 from .measuring import byte_size, ends_of, measure, whole_pixels
-from .wrapping import DEFAULT_STYLE, Line, Style, Wrapped, iter_lines, within_bytes, wrap
+from .wrapping import DEFAULT_STYLE, Line, Style, Wrapped, iter_lines, wrap
 
 if TYPE_CHECKING:
     from .profiles import Profile
@@ -122,8 +121,7 @@ def paginate(
     """Cut a text into pages that a display can show one after the other. Nothing is left out.
 
     Pages end early where more lines would be too many bytes for the display, and lines where one alone would be.
-    Empty lines at the start of a page other
-    than the first are kept: pages put together are the text.
+    Empty lines at the start of a page other than the first are kept: pages put together are the text.
 
     `ValueError` for pages without lines.
     """
@@ -133,8 +131,7 @@ def paginate(
         raise ValueError(f"a page has at least one line, not {lines_of_page}")
     pages: list[list[Line]] = [[]]
     size = 0
-    wholes = iter_lines(text, profile, style)
-    for line in chain.from_iterable(within_bytes(whole, text, profile, style, bytes_of_page) for whole in wholes):
+    for line in iter_lines(text, profile, style, max_bytes=bytes_of_page):
         page = pages[-1]
         more = byte_size(line.text) + (1 if page else 0)
         if page and (len(page) >= lines_of_page or size + more > bytes_of_page):

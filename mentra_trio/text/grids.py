@@ -14,7 +14,7 @@ import attrs
 
 from .fitting import shorten
 from .measuring import byte_size, measure
-from .wrapping import DEFAULT_STYLE, Style, Wrapped, within_bytes, wrap
+from .wrapping import DEFAULT_STYLE, Line, Style, Wrapped, iter_lines, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,8 +87,8 @@ def columns(
         room = (limit - math.floor(second / profile.space_width)) // 2
         if room >= 1:
             lines_left = profile.max_lines if max_lines is None else max_lines
-            one = _narrowed(one, left, profile, style, room, lines_left)
-            other = _narrowed(other, right, profile, style, room, lines_left)
+            one = _narrow(left, profile, style, first, lines_left, room)
+            other = _narrow(right, profile, style, profile.width - second, lines_left, room)
             lefts, rights, rows = _side_by_side(one, other, second, profile)
         if byte_size(rows[0]) > limit:  # a single grapheme, or the spaces: one column is better than none
             alone = (_row([(0, lefts[0])], profile), _row([(second, rights[0])], profile))
@@ -116,15 +116,14 @@ def _side_by_side(
     return lefts, rights, [_row([(0, a), (second, b)], profile) for a, b in zip(lefts, rights, strict=True)]
 
 
-def _narrowed(
-    wrapped: Wrapped, text: str, profile: Profile, style: Style, max_bytes: float, max_lines: float
-) -> Wrapped:
-    """Break the lines of a column that have too many bytes."""
-    lines = [piece for line in wrapped.lines for piece in within_bytes(line, text, profile, style, max_bytes)]
-    if len(lines) <= max_lines:
-        return Wrapped(lines=tuple(lines), cut=wrapped.cut)
-    kept = lines[: math.ceil(max_lines)]
-    return Wrapped(lines=tuple(kept), cut=text[kept[-1].end if kept else 0 :])
+def _narrow(text: str, profile: Profile, style: Style, width: float, max_lines: float, bytes_of_line: float) -> Wrapped:
+    """Wrap a column to lines of so many bytes each."""
+    lines: list[Line] = []
+    for line in iter_lines(text, profile, style, width=width, max_bytes=bytes_of_line):
+        if len(lines) >= max_lines:
+            return Wrapped(lines=tuple(lines), cut=text[lines[-1].end if lines else 0 :])
+        lines.append(line)
+    return Wrapped(lines=tuple(lines))
 
 
 def table(

@@ -153,73 +153,45 @@ def wrap(
         max_lines: the display's when absent; `math.inf` for no limit.
         max_bytes: of all lines with the line feeds between them; the display's when absent; `math.inf` for no limit.
 
-    A line that has more bytes alone than all lines may have is broken where they are full. Other lines that have no
-    room are cut whole.
+    No line has more bytes than all lines may have; it ends before. Lines that have no room are cut whole.
     """
     lines_left = profile.max_lines if max_lines is None else max_lines
-    bytes_left = profile.max_bytes if max_bytes is None else max_bytes
-    if lines_left == bytes_left == math.inf:
+    limit = profile.max_bytes if max_bytes is None else max_bytes
+    if lines_left == limit == math.inf:
         return Wrapped(lines=tuple(iter_lines(text, profile, style, width=width)))
     lines: list[Line] = []
-    for line in iter_lines(text, profile, style, width=width):
+    bytes_left = limit
+    for line in iter_lines(text, profile, style, width=width, max_bytes=limit):
         bytes_left -= byte_size(line.text) + (1 if lines else 0)
         if len(lines) >= lines_left or bytes_left < 0:
-            size = byte_size(line.text)
-            limit = profile.max_bytes if max_bytes is None else max_bytes
-            if len(lines) < lines_left and size > limit >= 1 and bytes_left + size >= 1:
-                first = within_bytes(line, text, profile, style, bytes_left + size)[0]
-                if not lines or not first.is_oversized:
-                    lines.append(first)
+            if not lines and lines_left > 0 and limit >= 1:  # a single grapheme that has too many
+                lines.append(line)
             return Wrapped(lines=tuple(lines), cut=text[lines[-1].end if lines else 0 :])
         lines.append(line)
     return Wrapped(lines=tuple(lines))
 
 
-def within_bytes(line: Line, text: str, profile: Profile, style: Style, max_bytes: float) -> Sequence[Line]:
-    """Break a line of a text that has too many bytes, by the same rules, but without more hyphens."""
-    if byte_size(line.text) <= max_bytes:
-        return (line,)
-    shown = line.text.removesuffix(style.hyphen) if line.is_hyphenated else line.text
-    if not shown:  # pragma: no cover - a line is more than its hyphen
-        return (line,)
-    gone = {at for gap in CJK_NEWLINES.finditer(text, line.start, line.end) for at in range(*gap.span())}
-    places = [at for at in range(line.start, line.end) if at not in gone]
-    clusters = graphemes(shown)
-    sizes = list(map(byte_size, clusters))
-    usual = max(int(max_bytes * len(sizes) / sum(sizes)), 1)
-    unmarked = attrs.evolve(style, mode=_UNMARKED.get(style.mode, style.mode), hyphen="")
-    pieces = list(_Paragraph(shown, clusters, sizes, unmarked, max_bytes, usual, 0).lines(0))
-    for piece in pieces:
-        piece.width = measure(piece.text, profile)
-        piece.start, piece.end = places[piece.start], places[piece.end - 1] + 1
-        piece.is_paragraph_start = piece.is_paragraph_start and line.is_paragraph_start
-        piece.is_oversized = piece.is_oversized or line.is_oversized
-    last = pieces[-1]
-    if line.is_hyphenated and byte_size(last.text + style.hyphen) <= max_bytes:
-        last.text += style.hyphen
-        last.width, last.is_hyphenated = measure(last.text, profile), True
-    return pieces
-
-
-_UNMARKED = {BreakMode.WORD: BreakMode.STRICT_WORD, BreakMode.CHARACTER: BreakMode.CHARACTER_NO_HYPHEN}
-
-
 def iter_lines(
-    text: str, profile: Profile, style: Style = DEFAULT_STYLE, *, width: float | None = None
+    text: str,
+    profile: Profile,
+    style: Style = DEFAULT_STYLE,
+    *,
+    width: float | None = None,
+    max_bytes: float = math.inf,
 ) -> Iterator[Line]:
-    """Give the lines of a text one after the other, however many."""
+    """Give the lines of a text one after the other, however many; `max_bytes` is of each."""
     limit = profile.width if width is None else whole_pixels(width)
     if not has_newline(text):
-        return _lines(text, 0, profile, style, limit)
+        return _lines(text, 0, profile, style, limit, max_bytes)
     if not style.keep_newlines:
         # As many spaces as there were characters, so that lines know where they stand in the text.
         gaps = [gap.span() for gap in CJK_NEWLINES.finditer(text)]
         if gaps:
             joined = NEWLINE.sub(" ", CJK_NEWLINES.sub("", text))
-            return _moved(_lines(joined, 0, profile, style, limit), gaps)
-        return _lines(NEWLINE.sub(" ", text), 0, profile, style, limit)
+            return _moved(_lines(joined, 0, profile, style, limit, max_bytes), gaps)
+        return _lines(NEWLINE.sub(" ", text), 0, profile, style, limit, max_bytes)
     return chain.from_iterable(
-        _lines(text[start:end], start, profile, style, limit) for start, end in _paragraphs(text)
+        _lines(text[start:end], start, profile, style, limit, max_bytes) for start, end in _paragraphs(text)
     )
 
 
@@ -249,17 +221,23 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _lines(text: str, offset: int, profile: Profile, style: Style, limit: float) -> Iterator[Line]:
+def _lines(text: str, offset: int, profile: Profile, style: Style, limit: float, max_bytes: float) -> Iterator[Line]:
     """Break one paragraph that begins at an index of a text."""
     clusters = graphemes(text)
     widths = widths_of(clusters, profile.font)
     pixels = sum(widths)
-    if pixels <= limit and (not text or not style.trim or not (text[0] in SPACES or text[-1] in SPACES)):
+    hyphen = style.hyphen
+    if byte_size(text) + byte_size(hyphen) <= max_bytes:
+        max_bytes = math.inf  # they need no more thought
+    if (
+        pixels <= limit
+        and (max_bytes == math.inf or byte_size(text) <= max_bytes)
+        and (not text or not style.trim or not (text[0] in SPACES or text[-1] in SPACES))
+    ):
         return iter((Line(text, pixels, offset, offset + len(text), is_paragraph_start=True),))
     usual = max(int(limit * len(widths) / pixels), 1) if pixels > max(limit, 0) else len(widths)
-    hyphen = style.hyphen
     hyphen_width = profile.font.advances[hyphen] if len(hyphen) == 1 else measure(hyphen, profile)
-    return _Paragraph(text, clusters, widths, style, limit, usual, hyphen_width).lines(offset)
+    return _Paragraph(text, clusters, widths, style, limit, max_bytes, usual, hyphen_width).lines(offset)
 
 
 # Looked up for every place that is tried; members of an enumeration take longer to find.
@@ -288,6 +266,8 @@ class _Paragraph:
     """Pixels of each grapheme."""
     _style: Style
     _limit: float
+    _max_bytes: float
+    """Of a line."""
     _usual: int
     """Graphemes that a line has room for when they are as wide as they are on average: where a search begins."""
     hyphen_width: int
@@ -300,7 +280,8 @@ class _Paragraph:
         This is where apps that show captions spend their time, so most steps are written out instead of called.
         """
         text, clusters, widths = self.text, self.clusters, self.widths
-        limit, usual, trim = self._limit, self._usual, self._style.trim
+        limit, max_bytes, usual, trim = self._limit, self._max_bytes, self._usual, self._style.trim
+        has_limit, hyphenated = max_bytes != math.inf, self._style.hyphen
         # Where each grapheme begins in the text, unless that is the same number.
         indexes = None if clusters is text else list(accumulate(map(len, clusters), initial=0))
         place, last = self._bounds()
@@ -320,10 +301,15 @@ class _Paragraph:
             while full < last and pixels + widths[full] <= limit:
                 pixels += widths[full]
                 full += 1
+            is_tight = has_limit and not self._has_bytes(place, full, hyphenated)
+            if is_tight:
+                full = self._within_bytes(place, full)
+                pixels = sum(widths[place:full])
             end = next_place = full
             hyphen = ""
             if full < last:
-                end, hyphen = (easily and easily(self, place, full, pixels)) or self._break(place, full, pixels)
+                easy = easily(self, place, full, pixels) if easily and not is_tight else None
+                end, hyphen = easy or self._break(place, full, pixels)
                 next_place = end
                 if trim:
                     while end > place + 1 and clusters[end - 1] in SPACES:
@@ -336,7 +322,8 @@ class _Paragraph:
                     pixels += self.hyphen_width
             start, stop = (place, end) if indexes is None else (indexes[place], indexes[end])
             shown = text[start:stop] + hyphen
-            yield Line(shown, pixels, offset + start, offset + stop, hyphen != "", is_first, pixels > limit)
+            is_oversized = pixels > limit or (is_tight and byte_size(shown) > max_bytes)
+            yield Line(shown, pixels, offset + start, offset + stop, hyphen != "", is_first, is_oversized)
             place, is_first = next_place, False
 
     def _bounds(self) -> tuple[int, int]:
@@ -356,12 +343,30 @@ class _Paragraph:
             used = pixels
             for place in range(full, start, -1):
                 hyphen = rule(self, start, place)
-                if hyphen is not None and (not hyphen or used + self.hyphen_width <= self._limit):
+                if hyphen is not None and (not hyphen or self._has_room(start, place, used, hyphen)):
                     if self._has_good_ends(start, place):
                         return place, hyphen
                     second_best = second_best or (place, hyphen)
                 used -= self.widths[place - 1]
         return second_best or (full, "")
+
+    def _has_room(self, start: int, place: int, pixels: int, hyphen: str) -> bool:
+        """Tell whether a line of so many pixels can end with a hyphen."""
+        return pixels + self.hyphen_width <= self._limit and self._has_bytes(start, place, hyphen)
+
+    def _within_bytes(self, start: int, full: int) -> int:
+        """Find where the bytes of a line are full, which is where its pixels are at the latest."""
+        place, size = start, 0
+        while place < full:
+            size += byte_size(self.clusters[place])
+            if size > self._max_bytes and place > start:
+                break
+            place += 1
+        return place
+
+    def _has_bytes(self, start: int, place: int, hyphen: str) -> bool:
+        """Tell whether a line has no more bytes than it may."""
+        return byte_size("".join(self.clusters[start:place])) + byte_size(hyphen) <= self._max_bytes
 
     def _easily(self) -> _Easily | None:
         """Choose how to find in one step what the rules find letter by letter. Not every text allows that."""

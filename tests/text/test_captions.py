@@ -12,6 +12,7 @@ from mentra_trio.text import G1, NEX, PROFILES, CaptionView, Profile, byte_size,
 from .speech import transcripts
 
 NARROW = attrs.evolve(G1, width=120, max_lines=3)
+FEW_BYTES = attrs.evolve(G1, max_bytes=20)
 
 
 def shown(view: CaptionView) -> tuple[str, ...]:
@@ -33,6 +34,14 @@ def test_the_newest_lines_are_at_the_bottom() -> None:
     for word in ["the", "ferry", "to", "the", "north", "island", "leaves", "at", "seven", "so", "bring", "a", "coat"]:
         view.update(word, is_final=True)
     assert shown(view) == ("island leaves", "at seven so", "bring a coat")
+
+
+def test_a_display_of_few_bytes_has_shorter_lines() -> None:
+    view = CaptionView(FEW_BYTES)
+    view.update("The ferry to the north island", is_final=False)
+    assert view.lines == ("north island",)
+    view.update("The ferry to the north island leaves at seven.", is_final=True)
+    assert view.lines == ("at seven.",)
 
 
 def test_who_takes_over_begins_a_line_with_a_mark() -> None:
@@ -310,7 +319,7 @@ STEPS = st.tuples(
 )
 
 
-@given(st.lists(STEPS, max_size=30), st.sampled_from([NARROW, *PROFILES]))
+@given(st.lists(STEPS, max_size=30), st.sampled_from([NARROW, FEW_BYTES, *PROFILES]))
 def test_whatever_a_recogniser_tells_can_be_shown(
     steps: list[tuple[str, bool, str | None, str | None]], profile: Profile
 ) -> None:
@@ -319,5 +328,5 @@ def test_whatever_a_recogniser_tells_can_be_shown(
         before = view.lines
         assert view.update(text, is_final=is_final, speaker=speaker, utterance=utterance) is (view.lines != before)
         assert len(view.lines) <= profile.max_lines
-        assert byte_size(view.text) <= profile.max_bytes or len(view.lines) == 1
+        assert byte_size(view.text) <= profile.max_bytes or len(graphemes(view.text)) == 1
         assert all(measure(line, profile) <= profile.width or len(graphemes(line)) == 1 for line in view.lines)

@@ -7,7 +7,7 @@ import math
 import attrs
 import pytest
 
-from mentra_trio.text import G1, NEX, byte_size, measure, paginate, shorten, split_bytes, wrap
+from mentra_trio.text import G1, NEX, Style, byte_size, measure, paginate, shorten, split_bytes, wrap
 from mentra_trio.text import fit as fit_text
 
 LONG = "Every morning the baker on the corner sets out four trays of bread before the street lamps switch off. " * 6
@@ -57,11 +57,26 @@ def test_pages_break_lines_of_too_many_bytes() -> None:
         "ablishmen-",
         "tarianism",
     ]
-    assert [page.text for page in paginate("antidisestablish", SMALL, max_bytes=9)] == ["antidises", "t-\nablish"]
+    assert [page.text for page in paginate("Turn left at the fountain, then right", G1, max_bytes=12)] == [
+        "Turn left at",
+        "the",
+        "fountain,",
+        "then right",
+    ]
 
 
 def test_a_hyphen_without_room_is_left_out() -> None:
-    assert [page.text for page in paginate("antidisestablish", SMALL, max_bytes=10)] == ["antidisest", "ablish"]
+    hyphen = Style(hyphen="\u2010")
+    assert [page.text for page in paginate("antidisestablish", SMALL, hyphen, max_bytes=10)] == [
+        "antidis\u2010",
+        "establish",
+    ]
+    assert [page.text for page in paginate("antidisestablish", SMALL, hyphen, max_bytes=5)] == [
+        "antid",
+        "isest",
+        "ablis",
+        "h",
+    ]
 
 
 def test_one_line_is_shortened() -> None:

@@ -20,6 +20,7 @@ from mentra_trio.text import (
     compatible,
     fit,
     graphemes,
+    iter_lines,
     measure,
     paginate,
     shorten,
@@ -59,7 +60,9 @@ STYLES = st.builds(
     keep_newlines=st.booleans(),
 )
 WIDTHS = st.one_of(st.none(), st.integers(0, 200), st.floats(0, 200))
-LAYOUTS = (TEXTS, DISPLAYS, STYLES, WIDTHS)
+BYTES = st.one_of(st.just(math.inf), st.integers(0, 60))
+"""Of a line."""
+LAYOUTS = (TEXTS, DISPLAYS, STYLES, WIDTHS, BYTES)
 
 
 def without_white_space(text: str) -> str:
@@ -70,26 +73,28 @@ def shown_text(lines: list[str], hyphenated: list[bool], hyphen: str) -> str:
     return "".join(line.removesuffix(hyphen) if cut else line for line, cut in zip(lines, hyphenated, strict=True))
 
 
-def unlimited(text: str, profile: Profile, style: Style, width: float | None) -> list[str]:
-    return wrap(text, profile, style, width=width, max_lines=math.inf, max_bytes=math.inf).texts
+def texts_of(
+    text: str, profile: Profile, style: Style, width: float | None = None, max_bytes: float = math.inf
+) -> list[str]:
+    return [line.text for line in iter_lines(text, profile, style, width=width, max_bytes=max_bytes)]
 
 
 @given(*LAYOUTS)
 def test_no_line_is_wider_than_the_display_but_for_a_single_grapheme(
-    text: str, profile: Profile, style: Style, width: float | None
+    text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
 ) -> None:
     limit = profile.width if width is None else width
-    for line in wrap(text, profile, style, width=width, max_lines=math.inf, max_bytes=math.inf).lines:
+    for line in iter_lines(text, profile, style, width=width, max_bytes=max_bytes):
         assert line.width == measure(line.text, profile)
-        assert line.is_oversized is (line.width > limit)
+        assert line.is_oversized is (line.width > limit or byte_size(line.text) > max_bytes)
         assert not line.is_oversized or len(graphemes(line.text)) == 1
 
 
 @given(*LAYOUTS)
 def test_nothing_but_white_space_is_lost_and_nothing_is_added(
-    text: str, profile: Profile, style: Style, width: float | None
+    text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
 ) -> None:
-    lines = wrap(text, profile, style, width=width, max_lines=math.inf, max_bytes=math.inf).lines
+    lines = list(iter_lines(text, profile, style, width=width, max_bytes=max_bytes))
     shown = shown_text([line.text for line in lines], [line.is_hyphenated for line in lines], style.hyphen)
     assert without_white_space(shown) == without_white_space(text)
     if not style.trim and style.keep_newlines:
@@ -99,55 +104,65 @@ def test_nothing_but_white_space_is_lost_and_nothing_is_added(
 
 @given(*LAYOUTS)
 def test_a_line_is_the_part_of_the_text_that_it_says(
-    text: str, profile: Profile, style: Style, width: float | None
+    text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
 ) -> None:
-    wrapped = wrap(text, profile, attrs.evolve(style, keep_newlines=True), width=width)
-    for line in wrapped.lines:
+    style = attrs.evolve(style, keep_newlines=True)
+    for line in iter_lines(text, profile, style, width=width, max_bytes=max_bytes):
         assert line.text == text[line.start : line.end] + (style.hyphen if line.is_hyphenated else "")
-    assert text.endswith(wrapped.cut)
 
 
 @given(*LAYOUTS)
-def test_a_line_depends_on_nothing_behind_it(text: str, profile: Profile, style: Style, width: float | None) -> None:
+def test_a_line_depends_on_nothing_behind_it(
+    text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
+) -> None:
     """Captions rest on it. The added word is one that no shortcut for simple texts takes, so these are compared too."""
-    lines = unlimited(text, profile, style, width)[:-1]
-    assert unlimited(f"{text} e\u0301", profile, style, width)[: len(lines)] == lines
+    lines = texts_of(text, profile, style, width, max_bytes)[:-1]
+    assert texts_of(f"{text} e\u0301", profile, style, width, max_bytes)[: len(lines)] == lines
 
 
 @given(*LAYOUTS)
-def test_graphemes_stay_whole(text: str, profile: Profile, style: Style, width: float | None) -> None:
+def test_graphemes_stay_whole(text: str, profile: Profile, style: Style, width: float | None, max_bytes: float) -> None:
     style = attrs.evolve(style, keep_newlines=True)
     places, at = {0}, 0
     for cluster in graphemes(text):
         at += len(cluster)
         places.add(at)
-    for line in wrap(text, profile, style, width=width, max_lines=math.inf, max_bytes=math.inf).lines:
+    for line in iter_lines(text, profile, style, width=width, max_bytes=max_bytes):
         assert {line.start, line.end} <= places
 
 
 @given(*LAYOUTS)
-def test_wrapping_what_was_wrapped_changes_nothing(
-    text: str, profile: Profile, style: Style, width: float | None
+def test_bytes_that_no_line_has_change_nothing(
+    text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
 ) -> None:
-    lines = unlimited(text, profile, style, width)
+    lines = texts_of(text, profile, style, width)
+    assume(all(byte_size(line) <= max_bytes for line in lines))
+    assert texts_of(text, profile, style, width, max_bytes) == lines
+
+
+@given(*LAYOUTS)
+def test_wrapping_what_was_wrapped_changes_nothing(
+    text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
+) -> None:
+    lines = texts_of(text, profile, style, width, max_bytes)
     again = attrs.evolve(style, keep_newlines=True)
-    assert unlimited("\n".join(lines), profile, again, width) == lines
+    assert texts_of("\n".join(lines), profile, again, width, max_bytes) == lines
 
 
-@given(*LAYOUTS, st.integers(0, 6), st.integers(0, 300))
+@given(TEXTS, DISPLAYS, STYLES, WIDTHS, st.integers(0, 300), st.integers(0, 6))
 def test_limits_hold_and_what_is_cut_is_told(
-    text: str, profile: Profile, style: Style, width: float | None, max_lines: int, max_bytes: int
+    text: str, profile: Profile, style: Style, width: float | None, max_bytes: int, max_lines: int
 ) -> None:
     wrapped = wrap(text, profile, style, width=width, max_lines=max_lines, max_bytes=max_bytes)
-    everything = unlimited(text, profile, style, width)
-    assert len(wrapped.lines) <= max_lines
-    is_told = any(line.is_oversized for line in wrapped.lines)
-    assert wrapped.bytes <= max_bytes or (is_told and len(wrapped.lines) == 1)
-    *whole, last = wrapped.texts or [""]
-    assert whole == everything[: len(whole)]
-    assert everything[len(whole) :][:1] == [last] or not wrapped.lines or byte_size(everything[len(whole)]) > max_bytes
+    everything = texts_of(text, profile, style, width, max_bytes)
+    count = len(wrapped.lines)
+    assert count <= max_lines
+    assert wrapped.texts == everything[:count]
+    assert wrapped.bytes <= max_bytes or (wrapped.lines[0].is_oversized and count == 1)
+    assert count in {max_lines, len(everything)} or byte_size("\n".join(everything[: count + 1])) > max_bytes
     assert wrapped.lines or max_lines == 0 or max_bytes == 0
     shown = shown_text(wrapped.texts, [line.is_hyphenated for line in wrapped.lines], style.hyphen)
+    assert text.endswith(wrapped.cut)
     assert without_white_space(shown + wrapped.cut) == without_white_space(text)
 
 
@@ -157,9 +172,7 @@ def test_pages_put_together_are_the_text(
 ) -> None:
     pages = paginate(text, profile, style, max_lines=max_lines, max_bytes=max_bytes)
     lines = [line for page in pages for line in page.lines]
-    everything = unlimited(text, profile, style, None)
-    if all(byte_size(line) <= max_bytes for line in everything):
-        assert [line.text for line in lines] == everything
+    assert [line.text for line in lines] == texts_of(text, profile, style, max_bytes=max_bytes)
     shown = shown_text([line.text for line in lines], [line.is_hyphenated for line in lines], style.hyphen)
     assert without_white_space(shown) == without_white_space(text)
     assert [page.number for page in pages] == list(range(1, len(pages) + 1))

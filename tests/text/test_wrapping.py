@@ -252,10 +252,11 @@ def test_bytes_are_counted_as_they_are_sent() -> None:
     assert byte_size("\ud83d") == 3
 
 
-def test_a_line_of_more_bytes_than_all_may_have_is_broken_where_they_are_full() -> None:
+def test_a_line_of_more_bytes_than_all_may_have_ends_before() -> None:
     assert (wrap("abc", G1, max_bytes=2).text, wrap("abc", G1, max_bytes=2).cut) == ("ab", "c")
-    wrapped = wrap("one\nTurn left at the fountain", G1, max_bytes=15)
-    assert (wrapped.texts, wrapped.cut) == (["one", "Turn left"], " at the fountain")
+    wrapped = wrap("Turn left at the fountain", G1, max_bytes=15)
+    assert (wrapped.texts, wrapped.cut) == (["Turn left at"], " the fountain")
+    assert wrap("one\nTurn left at the fountain", G1, max_bytes=15).texts == ["one"]
     assert wrap("\u6f22\n\u5b57\n\u6f22", G1, Style(keep_newlines=False), max_bytes=6).cut == "\n\u6f22"
 
 
