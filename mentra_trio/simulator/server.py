@@ -31,7 +31,7 @@ from .sound import RELAY_PATH
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from starlette.types import Receive, Scope, Send  # noqa: TC004 - nobody evaluates it
+    from starlette.types import Message, Receive, Scope, Send  # noqa: TC004 - nobody evaluates it
 
     from .engine import Cloud  # noqa: TC004 - nobody evaluates it
 
@@ -240,11 +240,18 @@ class _AsgiTransport:
 
     async def send(self, message: str | bytes) -> None:
         kind = "text" if isinstance(message, str) else "bytes"
-        await self._send({"type": "websocket.send", kind: message})
+        await self._tell({"type": "websocket.send", kind: message})
 
     async def ping(self) -> None:
         """Take the peer for alive: ASGI has no ping frames."""
         await trio.lowlevel.checkpoint()
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        await self._tell({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def _tell(self, event: Message) -> None:
+        try:
+            await self._send(event)
+        except trio.BusyResourceError:
+            # Only hypercorn's own end of the socket gets in the way of a send: it half-closes without its lock.
+            raise TransportClosedError(1006, "") from None

@@ -283,3 +283,21 @@ async def test_a_socket_of_the_application_stays_closed_and_needs_no_pings() -> 
         with pytest.raises(TransportClosedError) as ended:
             await transport.receive()
         assert ended.value.code == 1001
+
+
+async def test_a_socket_that_the_server_closes_during_a_send_has_ended() -> None:
+    """Hypercorn half-closes it beside the application's sends, which then get this error."""
+
+    async def receive() -> Message:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def send(_: Message) -> None:
+        await trio.lowlevel.checkpoint()
+        raise trio.BusyResourceError
+
+    transport = _AsgiTransport(receive, send)
+    with pytest.raises(TransportClosedError):
+        await transport.send("too late")
+    with pytest.raises(TransportClosedError):
+        await transport.aclose()
