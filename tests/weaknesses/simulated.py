@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 import attrs
 
 from mentra_trio import MentraSession, MiniAppServer
-from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio.simulator import AsgiWebhooks, Cloud, InstalledApp, Mode, User
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ async def open_simulated(handler: SessionHandler) -> AsyncGenerator[Simulated, N
     """Run cloud and app, and start the app at time 0. The cloud is strict: what breaks a rule fails the test."""
     cloud = Cloud(mode=Mode.STRICT)
     sessions: list[MentraSession] = []
-    server = MiniAppServer(PACKAGE, KEY, connector=CoreWebSocketConnector(cloud.dial))
+    server = MiniAppServer(PACKAGE, KEY, connector=cloud.connector)
 
     @server.on_session
     async def handle(session: MentraSession) -> None:

@@ -123,6 +123,18 @@ async def test_p2_1_4_1_changes_of_one_moment_are_one_message(autojump_clock: Mo
         streams[1].close()
 
 
+async def test_p2_1_4_1_streams_that_open_one_after_another_are_one_message(autojump_clock: MockClock) -> None:
+    """P2 1.4.1: one block of three streams is one wish, although each of them waits for its turn."""
+    async with connected() as link:
+        session = link.session
+        async with session.mic.stream(), session.device.buttons.stream(), session.device.head.stream():
+            await wait_all_tasks_blocked()
+
+            assert [message["subscriptions"] for message in link.socket.unread()] == [
+                ["audio_chunk", "button_press", "head_position", "augmentos:*"]
+            ]
+
+
 def iter_of(stream: EventStream[object]) -> EventStream[object]:
     """Open a stream without a checkpoint, as a bare `async for` does."""
     return stream.__aiter__()

@@ -48,6 +48,7 @@ from tests.scripted_cloud import (
     open_cloud,
     session_request,
 )
+from tests.weaknesses.simulated import open_simulated
 
 LONG = 600.0
 """Seconds in which anything that was scheduled by mistake would have happened."""
@@ -73,6 +74,8 @@ class Ask(Request[str]):
         "wss://api.mentra.glass@evil.example.com/ws/miniapp",
         "wss://evil.example.com#api.mentra.glass/",
         "ws://api.mentra.glass/ws/miniapp",
+        "ws://api.mentra.glass:443/ws/miniapp",
+        "wss://api.mentra.glass:8443/ws/miniapp",
         "wss://127.0.0.1/ws/miniapp",
         "https://api.mentra.glass/ws/miniapp",
     ],
@@ -238,9 +241,11 @@ async def test_weakness_05_the_handler_finds_all_that_the_ack_tells(autojump_clo
         assert found == [LinkState.CONNECTED, "de", "Europe/Berlin", 80, "Even Realities G1"]
 
 
-async def test_weakness_06_a_half_open_socket_is_noticed(autojump_clock: MockClock) -> None:
-    """P1 3.5 #6: nobody looks at the pongs, so a session can be deaf for hours."""
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_weakness_06_a_half_open_socket_is_noticed(autojump_clock: MockClock, is_old: bool) -> None:
+    """P1 3.5 #6: nobody looks at the pongs, so a session can be deaf for hours. Old clouds send none (P1 2.8)."""
     async with open_cloud() as cloud, open_app(cloud) as app:
+        cloud.answers_pings = not is_old
         socket = await app.start()
         await trio.sleep(100)
         socket.line.lose_peer()
@@ -378,6 +383,23 @@ async def test_weakness_11_a_refused_request_fails_at_once_and_the_session_goes_
 
         assert failures == [(refused_at, "CAMERA")]
         assert link.session.stop_reason is None
+
+
+async def test_weakness_11_the_close_that_follows_a_refusal_is_no_lost_connection(autojump_clock: MockClock) -> None:
+    """P1 3.5 #11: it uses up an attempt there, and the next one waits for longer. The socket was sound."""
+    async with connected(random=Choosing(1.0)) as link:
+        socket = link.socket
+        for _ in range(3):  # so that the next pause would be a long one
+            await socket.cut()
+            socket = await link.next_socket()
+        for _ in range(3):
+            await trio.sleep(6)
+            refused_at = trio.current_time()
+            await socket.send("tpa_connection_error", code="INTERNAL_ERROR", message="Cannot process photo request")
+            await socket.close(1008, "Cannot process photo request")
+            socket = await link.next_socket()
+
+            assert trio.current_time() - refused_at <= 0.25
 
 
 async def test_weakness_11_the_end_of_the_session_fails_what_waits(autojump_clock: MockClock) -> None:
@@ -750,6 +772,43 @@ async def test_weakness_27_a_stop_of_the_server_lets_last_words_out(autojump_clo
 
         # No release: the cloud must start the app again when the server is back (P1 2.7).
         assert {message["type"] for message in socket.unread()} == {"saved", "display_event"}
+
+
+async def test_weakness_27_a_stop_of_the_server_waits_for_the_last_display(autojump_clock: MockClock) -> None:
+    """P1 3.5 #27: what is sent last goes out last, so it needs the link the longest: displays keep a pace."""
+
+    async def handler(session: MentraSession) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await session.display.show_text_wall("saving")
+                await trio.sleep(0.1)
+                await session.display.show_text_wall("bye")
+
+    async with open_cloud() as cloud:
+        async with open_app(cloud, handler) as app:
+            socket = await app.start()
+        assert await socket.wait_closed() == CLOSED_BY_APP
+
+        assert [message["layout"]["text"] for message in socket.unread()] == ["saving", "bye"]
+
+
+async def test_weakness_27_a_stop_of_the_server_stores_what_was_set_last(autojump_clock: MockClock) -> None:
+    """P1 3.5 #27: the flush of stored values is not awaited, so late writes are lost."""
+
+    async def handler(session: MentraSession) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await session.storage.set("page", "12")
+
+    async with open_simulated(handler) as world:
+        await trio.sleep(1)
+        world.cloud.faults.http_delay = 0.5
+
+    assert world.user.stored_values(PACKAGE) == {"page": "12"}
 
 
 async def test_weakness_30_nobody_on_the_internet_is_asked_at_the_start(
