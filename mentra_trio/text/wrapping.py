@@ -132,6 +132,8 @@ class Wrapped:
 
 
 DEFAULT_STYLE = Style()
+_MOST_BYTES = 4
+"""Of a character."""
 
 
 def wrap(
@@ -227,12 +229,12 @@ def _lines(text: str, offset: int, profile: Profile, style: Style, limit: float,
     widths = widths_of(clusters, profile.font)
     pixels = sum(widths)
     hyphen = style.hyphen
-    if byte_size(text) + byte_size(hyphen) <= max_bytes:
+    if _MOST_BYTES * (len(text) + len(hyphen)) <= max_bytes or byte_size(text) + byte_size(hyphen) <= max_bytes:
         max_bytes = math.inf  # they need no more thought
     if (
         pixels <= limit
-        and (max_bytes == math.inf or byte_size(text) <= max_bytes)
         and (not text or not style.trim or not (text[0] in SPACES or text[-1] in SPACES))
+        and (max_bytes == math.inf or byte_size(text) <= max_bytes)
     ):
         return iter((Line(text, pixels, offset, offset + len(text), is_paragraph_start=True),))
     usual = max(int(limit * len(widths) / pixels), 1) if pixels > max(limit, 0) else len(widths)
@@ -281,9 +283,12 @@ class _Paragraph:
         """
         text, clusters, widths = self.text, self.clusters, self.widths
         limit, max_bytes, usual, trim = self._limit, self._max_bytes, self._usual, self._style.trim
-        has_limit, hyphenated = max_bytes != math.inf, self._style.hyphen
         # Where each grapheme begins in the text, unless that is the same number.
         indexes = None if clusters is text else list(accumulate(map(len, clusters), initial=0))
+        # Lines of fewer graphemes cannot have too many bytes.
+        few = math.inf
+        if max_bytes < math.inf:
+            few = 0 if indexes else max_bytes // _MOST_BYTES - len(self._style.hyphen)
         place, last = self._bounds()
         if place == last:
             at = offset + (place if indexes is None else indexes[place])
@@ -301,7 +306,7 @@ class _Paragraph:
             while full < last and pixels + widths[full] <= limit:
                 pixels += widths[full]
                 full += 1
-            is_tight = has_limit and not self._has_bytes(place, full, hyphenated)
+            is_tight = full - place > few and not self._has_bytes(place, full, self._style.hyphen)
             if is_tight:
                 full = self._within_bytes(place, full)
                 pixels = sum(widths[place:full])
