@@ -27,6 +27,11 @@ _MOST_CONNECTIONS = 20
 """Requests of all sessions of an app that are under way at once; others wait for their turn, within their limit."""
 _KEEP_ALIVE = 20.0
 """Seconds that an idle connection is kept. Storage is written every few seconds, if at all (P3 9.2)."""
+_HEADERS = (
+    ("user-agent", f"mentra_trio/{__version__}"),
+    ("accept", "application/json"),
+    ("accept-encoding", "gzip, deflate"),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,25 +110,25 @@ class HttpxClient:
     """
 
     def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self._transport = transport
-        self._client: httpx2.AsyncClient | None = None
+        self._given = transport
+        self._transport: httpx2.AsyncBaseTransport | None = None
 
     async def exchange(self, request: HttpRequest, *, largest: int) -> HttpAnswer:
         """See `HttpClient.exchange`."""
         # Imported here: most of what an app does needs no HTTP.
         import httpx2  # noqa: PLC0415 - late, as said above
 
-        if self._client is None:
-            self._client = _open(self._transport)
+        if self._transport is None:
+            self._transport = self._given or _open()
         url = httpx2.URL(
             scheme="https" if request.url.tls else "http",
             host=request.url.host,
             port=request.url.port,
             raw_path=request.url.target.encode("ascii"),
         )
-        sent = self._client.build_request(request.method, url, headers=request.headers, content=request.body or None)
+        sent = httpx2.Request(request.method, url, headers=(*_HEADERS, *request.headers), content=request.body or None)
         try:
-            answer = await self._client.send(sent, stream=True)
+            answer = await self._transport.handle_async_request(sent)
             try:
                 body = await _read(answer, largest)
             finally:
@@ -140,26 +145,20 @@ class HttpxClient:
 
     async def aclose(self) -> None:
         """See `HttpClient.aclose`."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
         await trio.lowlevel.checkpoint()
 
 
-def _open(transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
+def _open() -> httpx2.AsyncBaseTransport:
     import httpx2  # noqa: PLC0415 - late, as in `exchange`
 
-    return httpx2.AsyncClient(
-        transport=transport
-        or httpx2.AsyncHTTPTransport(
-            verify=tls_context(),
-            trust_env=False,
-            limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE),
-        ),
-        headers={"user-agent": f"mentra_trio/{__version__}", "accept": "application/json"},
-        timeout=None,  # callers set deadlines, which Trio keeps
-        follow_redirects=False,
+    # Without limits of time: callers set deadlines, which Trio keeps.
+    return httpx2.AsyncHTTPTransport(
+        verify=tls_context(),
         trust_env=False,
+        limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
@@ -135,6 +137,40 @@ async def test_errors_of_the_library_stay_here(
     assert type(caught.value) is expected
     assert caught.value.__cause__ is raised
     assert "secret" not in str(caught.value)
+
+
+async def test_nobody_logs_where_a_request_goes(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    """An address names the wearer, and the library tells each one to whoever logs from INFO (D23)."""
+    caplog.set_level(logging.INFO)
+    assert (await get(client_for(lambda _: httpx2.Response(200)))).status == 200
+
+    assert caplog.text == ""
+
+
+async def test_an_answer_leaves_nothing_behind(autojump_clock: MockClock) -> None:
+    """One client asks for all wearers."""
+    sent: list[str | None] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.headers.get("cookie"))
+        return httpx2.Response(200, headers={"set-cookie": "wearer=ana"})
+
+    client = client_for(handle)
+    await get(client)
+    await get(client)
+
+    assert sent == [None, None]
+
+
+async def test_a_packed_answer_is_unpacked(autojump_clock: MockClock) -> None:
+    sent: list[str] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.headers["accept-encoding"])
+        return httpx2.Response(200, headers={"content-encoding": "gzip"}, stream=Body(gzip.compress(b"done"), 1))
+
+    assert (await get(client_for(handle))).body == b"done"
+    assert sent == ["gzip, deflate"]
 
 
 async def test_what_cannot_be_unpacked_is_no_answer(autojump_clock: MockClock) -> None:
