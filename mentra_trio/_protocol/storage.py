@@ -24,7 +24,7 @@ class Shelf:
     _foreign: dict[str, tuple[str, ...]] = attrs.field(init=False, factory=dict[str, tuple[str, ...]])
     """By key: other names under which the cloud has it, from apps that do not spell keys as this SDK does."""
     _own: set[str] = attrs.field(init=False, factory=set[str])
-    """Keys that the cloud has under this SDK's name."""
+    """Keys that the cloud has under this SDK's name, or may have: not each writing that it did is confirmed."""
     _changes: dict[str, str | None] = attrs.field(init=False, factory=dict[str, str | None])
     """What the cloud has to be told, oldest first; `None` is a value that was deleted."""
     must_clear: bool = attrs.field(init=False, default=False)
@@ -84,6 +84,7 @@ class Shelf:
             total = sum(map(size_of, {**self.values(), **values}.values()))
             if total > MOST_IN_ALL:
                 raise StorageLimitError("all that the app has stored", total, MOST_IN_ALL)
+        self._own.update(values)
         for key, text in values.items():
             if self._changes.get(key, text) is None:
                 del self._changes[key]  # a value that is written after its deletion is a new one

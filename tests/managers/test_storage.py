@@ -389,6 +389,21 @@ class TestKeys:
 
             assert await storage.keys() == ()
 
+    async def test_a_value_whose_writing_nobody_confirmed_is_deleted_too(self, autojump_clock: MockClock) -> None:
+        """It would come back in the next run, beside what another SDK has left under the same key."""
+        async with open_world() as world:
+            world.user.store_value(PACKAGE, "a.b", "1")
+            storage = world.session.storage
+            await storage.set("a.b", "2")
+            world.cloud.faults.lose_http_answers = True
+            with pytest.raises(StorageError):
+                await storage.flush()
+            world.cloud.faults.lose_http_answers = False
+            await storage.delete("a.b")
+            await storage.reload()
+
+            assert await storage.keys() == ()
+
     async def test_a_key_of_another_sdk_is_deleted_under_its_name(self, autojump_clock: MockClock) -> None:
         async with open_world() as world:
             world.user.store_value(PACKAGE, "100%", "1")

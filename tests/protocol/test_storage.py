@@ -29,6 +29,21 @@ def test_a_value_under_its_own_name_wins_over_those_of_other_sdks() -> None:
             assert shelf.deletions() == {"a.b": ("a%2Eb", "a.b")}
 
 
+def test_a_value_is_deleted_under_all_names_that_it_may_have() -> None:
+    """Nobody knows whether a writing that failed has arrived; and asking in between changes nothing of the next."""
+    shelf = Shelf()
+    shelf.fill([found("a.b", "other")])
+    shelf.put({"a.b": "own"})
+    shelf.delete("a.b")
+    assert shelf.deletions() == {"a.b": ("a%2Eb", "a.b")}
+
+    shelf.put({"a.b": "own"})
+    shelf.fill([found("a.b", "other")])
+    shelf.stored(shelf.writes())
+    shelf.delete("a.b")
+    assert shelf.deletions() == {"a.b": ("a%2Eb", "a.b")}
+
+
 def test_a_deletion_can_be_told_before_anything_is_known() -> None:
     shelf = Shelf()
     shelf.delete("a")
