@@ -228,12 +228,20 @@ class Link(Protocol):
         """
         ...
 
-    async def call(self, request: Request[R], *, on_written: Callable[[], None] | None = None) -> R:
+    async def call(
+        self,
+        request: Request[R],
+        *,
+        on_taken: Callable[[], None] | None = None,
+        on_written: Callable[[], None] | None = None,
+    ) -> R:
         """Send a request and wait for its answer, for at most its `LIMIT` seconds from the write (D9).
 
-        `on_written` is called by the writer when the request has left, or may have; it must not raise.
+        `on_taken` is called by the writer when the request can be withdrawn no more, `on_written` when it has left, or
+        may have. Writing may take seconds. Neither may raise.
 
-        Cancelling withdraws the request if it was not written yet; a later answer is then ignored.
+        Cancelling withdraws the request if the writer has not taken it yet; a later answer is then ignored. Whoever has
+        to undo what a request begins asks `on_taken`: a cancelled call that was taken is written all the same.
 
         Raises:
             CloudRefusedError: the cloud said no.

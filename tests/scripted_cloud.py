@@ -72,6 +72,7 @@ class Line(trio.abc.Stream):
     _stream: trio.abc.Stream
     is_gone: bool = attrs.field(init=False, default=False)
     """Half open."""
+    _is_ended: bool = attrs.field(init=False, default=False)
     _is_blocked: bool = attrs.field(init=False, default=False)
     _changed: trio.Event = attrs.field(init=False, factory=trio.Event)
     _is_closed: bool = attrs.field(init=False, default=False)
@@ -79,6 +80,11 @@ class Line(trio.abc.Stream):
     def lose_peer(self) -> None:
         """From here on nothing arrives any more, what is sent goes nowhere, and no end is noticed: half open."""
         self.is_gone = True
+        self._wake()
+
+    def end(self) -> None:
+        """Let the app learn that its peer is lost. What arrived in between is gone."""
+        self._is_ended = True
         self._wake()
 
     def block(self) -> None:
@@ -103,10 +109,10 @@ class Line(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         data = b"" if self.is_gone else await self._stream.receive_some(max_bytes)
-        while self.is_gone:
+        while self.is_gone and not self._is_ended:
             await self._changed.wait()
             self._check()
-        return data
+        return b"" if self.is_gone else data
 
     async def aclose(self) -> None:
         self._is_closed = True

@@ -94,6 +94,7 @@ class _Entry(Generic[C]):
     item: C
     on_written: Callable[[], None] | None
     on_failed: Callable[[Exception], None] | None
+    on_taken: Callable[[], None] | None = None
     sender: trio.lowlevel.Task | None = None
     """Who waits until the writer takes the item, or the outbox is closed. Whoever removes the entry wakes it."""
     is_taken: bool = False
@@ -218,6 +219,7 @@ class Outbox(Generic[C]):
         self,
         item: C,
         *,
+        on_taken: Callable[[], None] | None = None,
         on_written: Callable[[], None] | None = None,
         on_failed: Callable[[Exception], None] | None = None,
         until_taken: bool = False,
@@ -228,6 +230,7 @@ class Outbox(Generic[C]):
 
         Args:
             item: what to send.
+            on_taken: called, in the writer's task, when the item can be taken back no more. Must not raise.
             on_written: called, in the writer's task, when the item was written. Must not raise.
             on_failed: called, in the writer's task, when the item cannot be written. Must not raise.
             until_taken: wait for the writer with an open gate too, so that cancelling takes the item back.
@@ -242,7 +245,7 @@ class Outbox(Generic[C]):
         if len(self._queue) >= self.capacity:
             self._refused += 1
             raise LinkDownError(self.capacity)
-        entry = _Entry(item, on_written, on_failed)
+        entry = _Entry(item, on_written, on_failed, on_taken)
         self._queue.append(entry)
         self._writer.unpark_all()
         if self._is_open and not until_taken:
@@ -483,6 +486,8 @@ class Outbox(Generic[C]):
         if self._queue:
             entry = self._queue.popleft()
             entry.is_taken = True
+            if entry.on_taken is not None:
+                entry.on_taken()
             self._newest = None
             if entry.sender is not None:
                 trio.lowlevel.reschedule(entry.sender)

@@ -212,11 +212,17 @@ class LinkRuntime:
         with suppress(LinkDownError, SessionClosedError):
             self._outbound.outbox.send_nowait(command)
 
-    async def call(self, request: Request[R], *, on_written: Callable[[], None] | None = None) -> R:
+    async def call(
+        self,
+        request: Request[R],
+        *,
+        on_taken: Callable[[], None] | None = None,
+        on_written: Callable[[], None] | None = None,
+    ) -> R:
         """See `Link.call`."""
         if request.NEEDS is not None:
             await self._gate.require((request.NEEDS,))
-        return await self._outbound.call(request, on_written)
+        return await self._outbound.call(request, on_taken, on_written)
 
     async def offload(self, work: Callable[[], T]) -> T:
         """See `Link.offload`."""

@@ -74,7 +74,12 @@ class Outbound:
 
     # Callers
 
-    async def call(self, request: Request[R], on_written: Callable[[], None] | None = None) -> R:
+    async def call(
+        self,
+        request: Request[R],
+        on_taken: Callable[[], None] | None = None,
+        on_written: Callable[[], None] | None = None,
+    ) -> R:
         """See `Link.call`."""
 
         def mark_written() -> None:
@@ -89,6 +94,7 @@ class Outbound:
                 try:
                     await self.outbox.send(
                         request,
+                        on_taken=on_taken,
                         on_written=mark_written,
                         on_failed=lambda error: waiter.reject(partial(_not_written, request, error)),
                         until_taken=True,

@@ -310,14 +310,15 @@ async def test_what_may_not_wait_is_queued_whatever_the_gate(outbox: Outbox[str]
     assert (outbox.statistics().refused, outbox.statistics().discarded) == (1, outbox.capacity)
 
 
-async def test_the_sender_learns_when_its_item_was_written(outbox: Outbox[str]) -> None:
+async def test_the_sender_learns_when_its_item_was_taken_and_written(outbox: Outbox[str]) -> None:
     log: list[str] = []
     outbox.open_gate()
-    await outbox.send("one", on_written=lambda: log.append("written"))
-    outgoing = await outbox.next()
+    await outbox.send("one", on_taken=lambda: log.append("taken"), on_written=lambda: log.append("written"))
     assert log == []
+    outgoing = await outbox.next()
+    assert log == ["taken"]
     outbox.mark_written(outgoing)
-    assert log == ["written"]
+    assert log == ["taken", "written"]
 
 
 # Lanes

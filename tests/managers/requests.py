@@ -6,7 +6,7 @@ A row says for its request what `test_every_request` plays. Where a case cannot 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,9 @@ BARE: Json = {"modelName": "Bare", "hasCamera": False, "hasLight": False, "hasSp
 _PATIENCE = 1000.0
 """Seconds of virtual time after which a test has waited in vain."""
 
+
+WRONG: Any = b"wrong"
+"""No argument that there is."""
 
 # --- the stage
 
@@ -98,6 +101,11 @@ class ScriptedHttp:
 
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call waits that the test has not seen."""
+        return self._arrived.statistics().current_buffer_used == 0
 
     async def next(self) -> HttpCall:
         """Wait for the next call that the test has to answer."""
@@ -167,6 +175,21 @@ class Stage:
     async def lose_link(self) -> None:
         """End the connection, and take the next one."""
         await self.socket.cut()
+        await self._take_next()
+
+    async def lose_answer(self, row: Row, request: object) -> None:
+        """Have the request answered on a connection that ends before the app has read that, and take the next one."""
+        self.socket.line.lose_peer()
+        await (row.lost or row.answer)(self, request)
+        self.socket.line.end()
+        await self._take_next()
+
+    @property
+    def pending(self) -> int:
+        """How many requests wait for their answers."""
+        return len(self.session._runtime._outbound._pending)
+
+    async def _take_next(self) -> None:
         self.socket = await self.cloud.accept()
         await self.socket.handshake()
         await wait_all_tasks_blocked()
@@ -199,6 +222,8 @@ class Row:
     kind: type[Request[Any] | RestRequest[Any]]
     ask: Callable[[MentraSession], Awaitable[object]]
     """How an author makes it."""
+    mistakes: Sequence[Callable[[MentraSession], Awaitable[object]]] | str
+    """How an author makes it wrongly: one call for each argument."""
     reach: Callable[[Stage], Awaitable[Any]]
     """Plays the cloud until it has the request, and gives that."""
     answer: Callable[[Stage, Any], Awaitable[None]]
@@ -211,6 +236,10 @@ class Row:
     """What `ask` raises then."""
     refuse_all: str = ""
     """Why a refusal of the cloud that names no request does not fail this one; empty where it does."""
+    lost: Callable[[Stage, Any], Awaitable[None]] | None = None
+    """What a lost link can take with it, where that is not the answer."""
+    found: Callable[[Stage, Any], Awaitable[None]] | None = None
+    """How the cloud tells by itself, over the next link, what the lost answer said; `None` where it does not."""
     strangers: Callable[[Stage, Any], Awaitable[None]] | str
     """Answers others, in all ways that can be mistaken."""
     again: str = ""
@@ -261,8 +290,9 @@ async def play(session: MentraSession) -> object:
     return (await session.speaker.play(DING)).duration
 
 
-async def open_sound(session: MentraSession) -> object:
-    async with session.speaker.open_stream() as sound:
+async def open_sound(session: MentraSession, **options: object) -> object:
+    given: Any = options  # of many types, wrong ones too
+    async with session.speaker.open_stream(**given) as sound:
         return sound.is_open
 
 
@@ -317,9 +347,10 @@ no_photo = says("photo_response", "requestId", success=False, error={"code": "CA
 # Video
 
 
-def watch(url: str | None) -> Callable[[MentraSession], Awaitable[object]]:
+def watch(url: object = None, **options: object) -> Callable[[MentraSession], Awaitable[object]]:
     async def run(session: MentraSession) -> object:
-        async with session.camera.open_stream(url, clear=False) as stream:
+        given: Any = {"url": url, "clear": False, **options}  # of many types, wrong ones too
+        async with session.camera.open_stream(**given) as stream:
             return stream.stream_id
 
     return run
@@ -468,6 +499,12 @@ async def store(session: MentraSession) -> object:
     return session.storage.unsaved
 
 
+STORED_WRONGLY: tuple[Callable[[MentraSession], Awaitable[object]], ...] = (
+    lambda session: session.storage.set(WRONG, "1"),
+    lambda session: session.storage.set("a", object()),
+)
+
+
 async def delete(session: MentraSession) -> object:
     await session.storage.delete("a")
     return session.storage.unsaved
@@ -508,6 +545,14 @@ ROWS = (
     Row(
         kind=PlayAudio,
         ask=play,
+        mistakes=(
+            lambda session: session.speaker.play("ding.mp3"),
+            lambda session: session.speaker.play(DING, volume=2),
+            lambda session: session.speaker.play(DING, stop_other_audio=WRONG),
+            lambda session: session.speaker.speak(""),
+            lambda session: session.speaker.speak("a", voice_id=WRONG),
+            lambda session: session.speaker.speak("a", voice_settings=WRONG),
+        ),
         reach=reached("audio_play_request"),
         answer=has_played,
         gives=1.5,
@@ -521,6 +566,14 @@ ROWS = (
     Row(
         kind=StartAudioStream,
         ask=open_sound,
+        mistakes=(
+            partial(open_sound, format="wav"),
+            partial(open_sound, volume=-1),
+            partial(open_sound, stop_other_audio=WRONG),
+            partial(open_sound, format="pcm16", sample_rate=1),
+            partial(open_sound, format="pcm16", channels=3),
+            partial(open_sound, format="pcm16", bitrate=WRONG),
+        ),
         reach=reached("audio_stream_start"),
         answer=make_relay,
         gives=True,
@@ -533,6 +586,7 @@ ROWS = (
     Row(
         kind=PlayRelay,
         ask=hear_sound,
+        mistakes="Its arguments are those of the stream.",
         reach=reach_relay,
         answer=has_played,
         gives=1.5,
@@ -546,11 +600,18 @@ ROWS = (
     Row(
         kind=TakePhoto,
         ask=take_photo,
+        mistakes=(
+            lambda session: session.camera.take_photo(size=WRONG),
+            lambda session: session.camera.take_photo(compression=WRONG),
+            lambda session: session.camera.take_photo(sound=WRONG),
+            lambda session: session.camera.take_photo(exposure=0),
+        ),
         reach=reached("photo_request"),
         answer=upload,
         gives=JPEG,
         refuse=no_photo,
         refused=PhotoError,
+        lost=no_photo,  # the image itself comes over HTTP
         strangers=in_turn(other_photos, upload_other),
         limit=30,
         permission=Permission.CAMERA,
@@ -558,6 +619,15 @@ ROWS = (
     Row(
         kind=ForwardPhoto,
         ask=take_photo_to,
+        mistakes=(
+            lambda session: session.camera.take_photo_to("in"),
+            lambda session: session.camera.take_photo_to(DING, size=WRONG),
+            lambda session: session.camera.take_photo_to(DING, compression=WRONG),
+            lambda session: session.camera.take_photo_to(DING, sound=WRONG),
+            lambda session: session.camera.take_photo_to(DING, exposure=0),
+            lambda session: session.camera.take_photo_to(DING, auth_token=WRONG),
+            lambda session: session.camera.take_photo_to(DING, save_to_gallery=WRONG),
+        ),
         reach=reached("photo_request"),
         answer=says("photo_response", "requestId", success=True),
         gives="https://photos.example.com/in",
@@ -570,11 +640,21 @@ ROWS = (
     Row(
         kind=StartStream,
         ask=watch("rtmp://live.example.com/app/key"),
+        mistakes=(
+            watch("live.example.com"),
+            watch(5),
+            watch(TARGET, restream_to=[TARGET]),
+            watch(TARGET, video=WRONG),
+            watch(TARGET, audio=WRONG),
+            watch(TARGET, sound=WRONG),
+            watch(TARGET, takeover=WRONG),
+        ),
         reach=reached("stream_request"),
         answer=in_turn(direct(status="initializing"), direct(status="active")),
         gives="s1",
         refuse=in_turn(direct(status="initializing"), direct(status="stopped")),
         refused=StreamError,
+        found=says("rtmp_stream_status", streamId="s1", status="active", resumed=True),
         strangers=in_turn(ended, resumed, says("managed_stream_status", streamId="m0", status="active")),
         limit=15,
         permission=Permission.CAMERA,
@@ -582,11 +662,17 @@ ROWS = (
     Row(
         kind=StartManagedStream,
         ask=watch(None),
+        mistakes=(
+            watch(restream_to=TARGET),
+            watch(restream_to=["srt://live.example.com"]),
+            watch(video=WRONG),
+        ),
         reach=reached("managed_stream_request"),
         answer=in_turn(managed(status="initializing"), is_watched),
         gives="m1",
         refuse=managed(status="error", message="no input"),
         refused=StreamError,
+        found=managed(status="active", webrtcUrl="https://c.example.com/w", resumed=True),
         strangers=in_turn(ended, resumed, says("stream_status", streamId="s0", status="active")),
         limit=45,
         permission=Permission.CAMERA,
@@ -594,6 +680,7 @@ ROWS = (
     Row(
         kind=CheckStream,
         ask=check_stream,
+        mistakes="It has no arguments.",
         reach=reached("stream_status_check"),
         answer=says(
             "stream_status_check_response",
@@ -610,6 +697,13 @@ ROWS = (
     Row(
         kind=SetLed,
         ask=switch_off,
+        mistakes=(
+            lambda session: session.led.set_color("pink", confirm=True),
+            lambda session: session.led.set_color("red", duration=0, confirm=True),
+            lambda session: session.led.blink("red", on=WRONG, confirm=True),
+            lambda session: session.led.blink("red", off=-1, confirm=True),
+            lambda session: session.led.blink("red", count=0, confirm=True),
+        ),
         reach=reached("rgb_led_control"),
         answer=light(success=True),
         gives="confirmed",
@@ -622,6 +716,7 @@ ROWS = (
     Row(
         kind=PollLocation,
         ask=locate,
+        mistakes=(lambda session: session.location.locate(WRONG),),
         reach=reached("location_poll_request"),
         answer=place(),
         gives=(52.5, 13.4),
@@ -634,6 +729,7 @@ ROWS = (
     Row(
         kind=FetchPermissions,
         ask=fetch_permissions,
+        mistakes="It has no arguments.",
         reach=reached_http("GET", "/api/public/permissions/com.example.app"),
         answer=tell_permissions,
         gives=frozenset({Permission.CAMERA}),
@@ -645,14 +741,34 @@ ROWS = (
         permission="It is how the app learns of its permissions.",
         hardware=NEEDS_NO_GLASSES,
     ),
-    _about_targets(kind=FetchTargets, ask=of_stream(fetch_targets), gives=["t1"], limit=10),
-    _about_targets(kind=AddTarget, ask=of_stream(add_target), gives="t1", limit=15),
-    _about_targets(kind=RemoveTarget, ask=of_stream(remove_target), gives="removed", limit=15),
-    _stored(kind=FetchStored, ask=read, reach=reached_http("GET", USER), gives="1"),
-    _stored(kind=StoreValues, ask=store, reach=reached_http("PUT", USER), gives=0),
-    _stored(kind=StoreValue, ask=store, reach=reached_http("PUT", f"{USER}/a"), gives=0),
-    _stored(kind=DeleteStored, ask=delete, reach=reached_http("DELETE", f"{USER}/a"), gives=0),
-    _stored(kind=ClearStored, ask=clear, reach=reached_http("DELETE", USER), gives=0),
+    _about_targets(
+        kind=FetchTargets, ask=of_stream(fetch_targets), mistakes="It has no arguments.", gives=["t1"], limit=10
+    ),
+    _about_targets(
+        kind=AddTarget,
+        ask=of_stream(add_target),
+        mistakes="It needs a stream that was started, so `test_video_targets` makes them.",
+        gives="t1",
+        limit=15,
+    ),
+    _about_targets(
+        kind=RemoveTarget,
+        ask=of_stream(remove_target),
+        mistakes="It needs a stream that was started, so `test_video_targets` makes them.",
+        gives="removed",
+        limit=15,
+    ),
+    _stored(kind=FetchStored, ask=read, mistakes="It has no arguments.", reach=reached_http("GET", USER), gives="1"),
+    _stored(kind=StoreValues, ask=store, mistakes=STORED_WRONGLY, reach=reached_http("PUT", USER), gives=0),
+    _stored(kind=StoreValue, ask=store, mistakes=STORED_WRONGLY, reach=reached_http("PUT", f"{USER}/a"), gives=0),
+    _stored(
+        kind=DeleteStored,
+        ask=delete,
+        mistakes=(lambda session: session.storage.delete(WRONG),),
+        reach=reached_http("DELETE", f"{USER}/a"),
+        gives=0,
+    ),
+    _stored(kind=ClearStored, ask=clear, mistakes="It has no arguments.", reach=reached_http("DELETE", USER), gives=0),
 )
 
 

@@ -332,6 +332,22 @@ async def test_the_next_photo_waits_until_the_glasses_are_done_with_a_cancelled_
         assert trio.current_time() == 15
 
 
+async def test_a_photo_that_was_cancelled_while_it_was_sent_is_waited_for_too(autojump_clock: MockClock) -> None:
+    """Half a frame cannot be taken back: the glasses will be asked."""
+    async with scene() as at:
+        at.socket.line.block()
+        at.nursery.start_soon(at.shots.take)
+        await wait_all_tasks_blocked()
+        at.shots.scope.cancel()
+        await wait_all_tasks_blocked()
+        at.nursery.start_soon(at.shots.take)
+        await wait_all_tasks_blocked()
+        at.socket.line.unblock()
+        await at.socket.expect("photo_request")
+        await at.socket.expect("photo_request")
+        assert trio.current_time() == 15
+
+
 async def test_the_next_photo_waits_until_the_glasses_are_done_with_one_for_elsewhere(
     autojump_clock: MockClock,
 ) -> None:

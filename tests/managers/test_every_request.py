@@ -6,6 +6,8 @@ What only one request does, such as a photo whose upload goes astray, is tested 
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from functools import partial
 from inspect import isabstract
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,9 @@ from mentra_trio import SessionConfig
 from mentra_trio._wire.outbound import Request
 from mentra_trio._wire.rest import RestRequest
 from mentra_trio.errors import CloudRefusedError, DeviceUnavailableError, PermissionDeniedError, SessionClosedError
+from mentra_trio.managers.camera import GLASSES_LIMIT
 from mentra_trio.models import Permission
+from tests.cancellation.steps import every_step, living_tasks
 
 from .requests import BARE, ROWS, Row, Stage, kinds_of, open_stage
 
@@ -32,16 +36,20 @@ def each(rows: Sequence[Row]) -> pytest.MarkDecorator:
 every = each(ROWS)
 
 
+async def answer_all(stage: Stage, row: Row) -> None:
+    """Answer a request each time that it comes."""
+    while True:
+        request = await row.reach(stage)
+        with trio.CancelScope(shield=True):  # half a frame would end the connection
+            await row.answer(stage, request)
+
+
 async def works(stage: Stage, row: Row) -> None:
     """Make the request, and have it answered, as all others of its kind that the SDK makes by itself."""
 
-    async def answer() -> None:
-        while True:
-            await row.answer(stage, await row.reach(stage))
-
     outcome = stage.ask(row)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(answer)
+        nursery.start_soon(answer_all, stage, row)
         assert await outcome.wait() == row.gives
         nursery.cancel_scope.cancel()
 
@@ -65,11 +73,25 @@ def test_no_request_is_missing() -> None:
 
 @every
 def test_what_does_not_apply_is_explained(row: Row) -> None:
-    reasons = [why for why in (row.refuse, row.refuse_all, row.strangers, row.again, row.hardware) if why]
+    reasons = [why for why in (row.refuse, row.refuse_all, row.strangers, row.again, row.hardware, row.mistakes) if why]
     if not isinstance(row.permission, Permission):
         reasons.append(row.permission)
 
     assert all(why.endswith(".") for why in reasons if isinstance(why, str))
+
+
+@each([row for row in ROWS if not isinstance(row.mistakes, str)])
+async def test_a_mistake_is_raised_and_nothing_is_sent(autojump_clock: MockClock, row: Row) -> None:
+    assert not isinstance(row.mistakes, str)
+    async with open_stage() as stage:
+        for mistake in row.mistakes:
+            with pytest.raises((ValueError, TypeError)):
+                await mistake(stage.session)
+        await trio.sleep(60)  # in which what is written behind would be sent
+
+        assert sent(stage) == []
+        assert stage.http.is_idle
+        await works(stage, row)
 
 
 @every
@@ -158,6 +180,38 @@ async def test_a_link_that_is_lost_meanwhile_fails_nothing(autojump_clock: MockC
 
 
 @each([row for row in ROWS if issubclass(row.kind, Request)])
+async def test_an_answer_that_is_lost_with_the_link_is_silence(autojump_clock: MockClock, row: Row) -> None:
+    """P1 2.10: the cloud keeps nothing for an app without a socket, and none of these can be asked for again."""
+    async with open_stage() as stage:
+        outcome = stage.ask(row)
+        request = await row.reach(stage)
+        asked_at = trio.current_time()
+        await stage.lose_answer(row, request)
+        assert outcome.at is None
+
+        assert isinstance(await outcome.wait(), row.overdue)
+        assert outcome.at == pytest.approx(asked_at + row.limit)
+        await wait_all_tasks_blocked()
+        assert stage.pending == 0
+        await works(stage, row)
+
+
+@each([row for row in ROWS if row.found is not None])
+async def test_an_answer_that_is_lost_with_the_link_is_found(autojump_clock: MockClock, row: Row) -> None:
+    """P3 6.5: the cloud tells by itself what goes on."""
+    assert row.found is not None
+    async with open_stage() as stage:
+        outcome = stage.ask(row)
+        request = await row.reach(stage)
+        await stage.lose_answer(row, request)
+        await row.found(stage, request)
+
+        assert await outcome.wait() == row.gives
+        await wait_all_tasks_blocked()
+        assert stage.pending == 0
+
+
+@each([row for row in ROWS if issubclass(row.kind, Request)])
 async def test_a_link_that_is_down_is_waited_for_and_the_limit_does_not_run(
     autojump_clock: MockClock, row: Row
 ) -> None:
@@ -216,6 +270,33 @@ async def test_a_cancelled_call_is_forgotten(autojump_clock: MockClock, row: Row
 
         await works(stage, row)
         assert stage.session.statistics().unknown_messages == 0
+
+
+@each([row for row in ROWS if issubclass(row.kind, Request)])
+async def test_a_call_that_is_cancelled_at_any_moment_leaves_nothing_behind(
+    autojump_clock: MockClock, row: Row
+) -> None:
+    """Neither here, nor in the cloud: what was begun there is ended."""
+    begun_and_ended = (
+        ("audio_stream_start", "audio_stream_end"),
+        ("stream_request", "stream_stop"),
+        ("managed_stream_request", "managed_stream_stop"),
+    )
+    async with open_stage() as stage:
+        tasks = await living_tasks()
+        for attempt in every_step():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(answer_all, stage, row)
+                await attempt.run(partial(row.ask, stage.session))
+                await wait_all_tasks_blocked()
+                nursery.cancel_scope.cancel()
+            await trio.sleep(GLASSES_LIMIT)  # in which the next photo would wait for the glasses
+
+            assert await living_tasks() == tasks
+            assert stage.pending == 0
+            told = Counter(message["type"] for _, message in stage.socket.received)
+            assert [told[begun] for begun, _ in begun_and_ended] == [told[ended] for _, ended in begun_and_ended]
+        await works(stage, row)
 
 
 @every

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conformance.recorded_cloud.steps import Step
+    from tests.scripted_cloud import Json
 
 AboutTargets = FetchTargets | AddTarget | RemoveTarget
 FIRST, SECOND = "rtmp://a.example.com/live/key", "rtmps://b.example.com/live/key"
@@ -72,6 +73,17 @@ async def test_a_direct_stream_has_no_targets(autojump_clock: MockClock) -> None
     async with worn() as (_, session), session.camera.open_stream(FIRST) as stream:
         with pytest.raises(StreamError, match="NOT_MANAGED"):
             await stream.add_target(SECOND)
+
+
+async def test_names_and_ids_are_text(autojump_clock: MockClock) -> None:
+    async with worn() as (_, session), session.camera.open_stream(restream_to=[FIRST]) as stream:
+        wrong: Json = {"name": 5}
+        with pytest.raises(TypeError, match="name is int, not text"):
+            await stream.add_target(SECOND, **wrong)
+        wrong = {"target_id": None}
+        with pytest.raises(TypeError, match="target_id is NoneType, not text"):
+            await stream.remove_target(**wrong)
+        assert len(await stream.fetch_targets()) == 1
 
 
 @pytest.mark.parametrize("url", ["", "https://example.com/live", "rtmp://", "example.com"])

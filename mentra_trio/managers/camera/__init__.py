@@ -152,7 +152,7 @@ class CameraManager:
                     await self._link.state.device.wait_for(lambda _: False)  # raises when the session is over
                 self._check_camera()
             try:
-                answer = await self._link.call(request, on_written=self._note_work)
+                answer = await self._link.call(request, on_taken=self._note_work, on_written=self._note_work)
             except MentraError:
                 self._busy_until = -math.inf
                 raise

@@ -11,6 +11,7 @@ from uuid import uuid4
 import attrs
 import trio
 
+from mentra_trio._arguments import checked_text
 from mentra_trio._flow import EventStream, Gap, Latest, LatestSource, Overflow
 from mentra_trio._link import Link, StreamSpec
 from mentra_trio._wire.actions.targets import AddTarget, FetchTargets, RemoveTarget
@@ -96,6 +97,8 @@ class VideoStream:
             SessionClosedError: the session is over.
         """
         _check_address("url", url, _RESTREAM)
+        if name is not None:
+            checked_text("name", name)
         return await self._about_targets(AddTarget(self.stream_id, url, name))
 
     async def remove_target(self, target_id: str) -> None:
@@ -106,7 +109,7 @@ class VideoStream:
             CloudUnreachableError, RequestTimedOutError, CloudRefusedError, DecodeError, SessionClosedError: as
                 `add_target`.
         """
-        await self._about_targets(RemoveTarget(self.stream_id, target_id))
+        await self._about_targets(RemoveTarget(self.stream_id, checked_text("target_id", target_id)))
 
     async def fetch_targets(self) -> tuple[RestreamTarget, ...]:
         """Ask where the stream is passed on to, for whichever app, with the ids that `remove_target` takes.
@@ -213,6 +216,7 @@ class _Beginning:
     _can_listen: trio.Event = attrs.field(init=False, factory=trio.Event)
     _asking: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
     is_sent: bool = attrs.field(init=False, default=False)
+    """Whether the cloud may get it."""
 
     def __attrs_post_init__(self) -> None:
         self._news = self._link.subscribe(_STATUSES).with_gaps()
@@ -222,7 +226,7 @@ class _Beginning:
         self._link.start(self._listen)
         try:
             with self._asking:
-                return await self._link.call(self._request, on_written=self._note_sent)
+                return await self._link.call(self._request, on_taken=self._note_sent)
         finally:
             self._news.close()
             self._can_listen.set()

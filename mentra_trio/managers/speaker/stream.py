@@ -302,7 +302,7 @@ class SpeakerStream:
         has_begun = False
         try:
             start = StartAudioStream(stream_id=relay.stream_id, content_type="audio/mpeg")
-            ready = await self._link.call(start, on_written=relay.asked_for)
+            ready = await self._link.call(start, on_taken=relay.asked_for)
             if ready.url is None:
                 raise DecodeError("audio_stream_ready", ("streamUrl: missing",))
             relay.url = ready.url
