@@ -115,10 +115,7 @@ class PermissionGate:
         """Learn what is declared, then `check`. Waits where a new answer may allow it, and for a moment only."""
         await trio.lowlevel.checkpoint_if_cancelled()
         known = self.book.value
-        if known.is_known and self.book.is_due and not self._is_learning:
-            # Also where it is waited for below: this goes on when the patience ends.
-            self._is_learning = True  # any number of streams may open before the task has its turn
-            self.start(self._learn_anew)
+        self._learn_beside()  # also where it is waited for below: this goes on when the patience ends
         # What is old may deny what the author has declared meanwhile.
         denied = any(each.is_enforced and not known.allows(each.permission) for each in requirements)
         if (denied or not known.is_known) and (self.book.is_due or self.book.is_asking):
@@ -128,6 +125,7 @@ class PermissionGate:
 
     def check(self, requirements: Iterable[Requirement]) -> None:
         """Raise `PermissionDeniedError` for what is not declared; warn where the cloud lets it pass."""
+        self._learn_beside()  # so that whoever cannot wait finds something newer the next time
         for requirement in requirements:
             if self.book.value.allows(requirement.permission):
                 continue
@@ -149,6 +147,12 @@ class PermissionGate:
                     f"a stream is open that needs the permission {name}, which the app does not declare in the "
                     "MentraOS console, so nothing comes",
                 )
+
+    def _learn_beside(self) -> None:
+        """Have a task ask anew where what is known is old."""
+        if self.book.value.is_known and self.book.is_due and not self._is_learning:
+            self._is_learning = True  # any number of streams may open before the task has its turn
+            self.start(self._learn_anew)
 
     async def _learn_anew(self) -> None:  # noqa: ASYNC910 - a task, nobody awaits it
         try:

@@ -322,6 +322,16 @@ class TestWhatIsMissing:
             async with world.session.mic.stream():
                 pass
 
+    async def test_who_cannot_wait_has_it_asked_anew(self, autojump_clock: MockClock) -> None:
+        async with open_world(permissions=[]) as world:
+            world.declare("MICROPHONE")
+            await trio.sleep(301)
+            with pytest.raises(PermissionDeniedError):
+                aiter(world.session.mic.stream())
+            await wait_all_tasks_blocked()
+
+            aiter(world.session.mic.stream()).close()
+
     async def test_a_next_run_goes_by_what_is_declared_by_then(self, autojump_clock: MockClock) -> None:
         """Its handler starts before the answer is there."""
         async with open_world(permissions=[]) as world:
