@@ -64,7 +64,7 @@ def missing_characters(text: str, font: str | PathLike[str]) -> str:
     except (OSError, FontError) as error:
         msg = f"{Path(font).name} is no font that can be read: {error}"
         raise FontError(msg) from error
-    return "".join(char for char in dict.fromkeys(text) if _is_drawn(char) and not has(ord(char)))
+    return "".join(char for char in dict.fromkeys(text) if is_drawn(char) and not has(ord(char)))
 
 
 def read_characters(file: BinaryIO) -> Callable[[int], bool]:
@@ -101,7 +101,7 @@ def find_font(text: str, *, folders: Iterable[str | PathLike[str]] = FONT_FOLDER
     """
     words = "".join(char for char in dict.fromkeys(text) if unicodedata.category(char)[0] in _WORDS)
     least: str | None = None
-    for path in sorted(_fonts(folders), key=_rank):
+    for path in ranked_fonts(folders):
         try:
             missing = missing_characters(words, path)
         except FontError:
@@ -116,7 +116,8 @@ def find_font(text: str, *, folders: Iterable[str | PathLike[str]] = FONT_FOLDER
     raise FontError(msg, missing=lacking)
 
 
-def _fonts(folders: Iterable[str | PathLike[str]]) -> list[Path]:
+def ranked_fonts(folders: Iterable[str | PathLike[str]] = FONT_FOLDERS) -> list[Path]:
+    """Give the font files of folders, the plainest first."""
     found: list[Path] = []
     for folder in folders:
         try:
@@ -124,7 +125,7 @@ def _fonts(folders: Iterable[str | PathLike[str]]) -> list[Path]:
         except RuntimeError:
             continue  # who has no home has no fonts there
         found += (path for path in root.rglob("*") if path.suffix.lower() in _ENDINGS)
-    return found
+    return sorted(found, key=_rank)
 
 
 def _rank(path: Path) -> tuple[int, bool, int, str]:
@@ -132,7 +133,7 @@ def _rank(path: Path) -> tuple[int, bool, int, str]:
     return len(_SPECIAL.findall(name)), "sans" not in name.lower(), len(name), str(path)
 
 
-def _is_drawn(char: str) -> bool:
+def is_drawn(char: str) -> bool:
     """Tell whether a font needs a glyph for it: white space, controls and selectors have none."""
     return unicodedata.category(char)[0] not in ("Z", "C") and not 0xFE00 <= ord(char) <= 0xFE0F
 

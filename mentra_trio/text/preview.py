@@ -1,25 +1,23 @@
 """What a display shows, as a picture for people: for docs, tests and a look before it is tried on. Needs `images`.
 
 Every character is as wide as P4 1.1 says, and each line as many pixels as the display has. The rest is a likeness: the
-letters are those of another font, and heights are not known (P4 1), so a line is as high as a fifth of the canvas of
+letters are those of other fonts, and heights are not known (P4 1), so a line is as high as a fifth of the canvas of
 bitmaps. Lines are drawn from left to right in the order of their letters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from io import BytesIO
+from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 
 import attrs
 
 from . import compatible
-from ._pillow import Image, ImageDraw, ImageFont, ImageOps
+from ._faces import Face, Faces, Size, composed
+from ._pillow import Image, ImageDraw, ImageOps
 from .bitmap import CANVAS_HEIGHT, Bitmap, fit_bitmap, read_bmp
 from .clusters import graphemes
-from .fonts import FontError, missing_characters, naming_damage, read_characters
+from .fonts import naming_damage
 from .measuring import measure, widths_of
 from .pictures import to_image
 from .profiles import Profile
@@ -41,8 +39,6 @@ _FAINT = 110
 """How bright a box is drawn, of 255."""
 _BASELINE = 20
 """Pixels from the top of a line to the feet of its letters."""
-_OF_PILLOW = "the font of Pillow"
-_ALPHABET = "The quick brown fox jumps over the lazy dog, 0123456789"
 
 
 Screen = str | Sequence[str] | Bitmap | bytes
@@ -50,9 +46,15 @@ Screen = str | Sequence[str] | Bitmap | bytes
 which is put on the canvas as `session.display.show_bitmap` does."""
 
 
-def render(screen: Screen, profile: Profile, *, font: str | PathLike[str] | None = None) -> Image.Image:
+def render(
+    screen: Screen,
+    profile: Profile,
+    *,
+    font: str | PathLike[str] | None = None,
+    fallbacks: Sequence[str | PathLike[str]] | None = None,
+) -> Image.Image:
     """Draw what a display shows; `Preview` draws many screens faster, and says what can be wrong."""
-    return Preview(profile, font=font).render(screen)
+    return Preview(profile, font=font, fallbacks=fallbacks).render(screen)
 
 
 @attrs.define(eq=False)
@@ -65,27 +67,19 @@ class Preview:
 
     profile: Profile
     font: str | PathLike[str] | None = attrs.field(default=None, kw_only=True)
-    """A font file to draw in; `None` takes the one that Pillow brings, which has little more than ASCII. Characters
-    that a font lacks are boxes of the right width."""
-    _face: ImageFont.FreeTypeFont = attrs.field(init=False)
-    """`_FINE` times as large as it appears."""
-    _has: Callable[[int], bool] = attrs.field(init=False)
+    """A font file to draw in; `None` takes the one that Pillow brings, which has little more than ASCII."""
+    fallbacks: Sequence[str | PathLike[str]] | None = attrs.field(default=None, kw_only=True)
+    """Font files for what it lacks, the first that has it; `None` searches the fonts of this machine, so pictures of
+    more than ASCII differ between machines. What none of them has is a box of the right width, and so are scripts that
+    the glasses are known not to have: Arabic, Hebrew, Thai and emoji (P4 2.1)."""
+    _faces: Faces = attrs.field(init=False)
+    """`_FINE` times as large as they appear."""
     _letters: dict[tuple[str, int], Image.Image] = attrs.field(init=False, factory=dict[tuple[str, int], Image.Image])
     """How graphemes of a width look. A screen has few, and they come again on the next."""
 
     def __attrs_post_init__(self) -> None:
-        if self.font is not None:
-            missing_characters("", self.font)  # raises where it is none
-        data = _built_in() if self.font is None else Path(self.font).read_bytes()
-        # The size whose letters are about as wide as those of the display.
-        with naming_damage(self.font or _OF_PILLOW):
-            natural = ImageFont.truetype(BytesIO(data), 100).getlength(_ALPHABET) / 100
-            if natural <= 0:
-                msg = "its letters take no room"
-                raise OSError(msg)
-            size = min(measure(_ALPHABET, self.profile) / natural, _LARGEST) * _FINE
-            self._face = ImageFont.truetype(BytesIO(data), size)
-        self._has = read_characters(BytesIO(data))
+        size = Size(lambda text: measure(text, self.profile), _LARGEST, _FINE)
+        self._faces = Faces.load(self.font, self.fallbacks, size)
 
     def render(self, screen: Screen) -> Image.Image:
         """Draw what is shown. Raises `BitmapError` for a bitmap that cannot be."""
@@ -101,29 +95,30 @@ class Preview:
     def _write(self, image: Image.Image, line: str, top: int) -> None:
         clusters = graphemes(line)
         left = 0
-        for cluster, width in zip(clusters, widths_of(clusters, self.profile.font), strict=True):
+        for grapheme, width in zip(clusters, widths_of(clusters, self.profile.font), strict=True):
+            cluster = composed(grapheme)
             if not width or cluster[0].isspace():
                 pass
-            elif self._has(ord(cluster[0])):
-                with naming_damage(self.font or _OF_PILLOW):
-                    letter = self._letter(cluster, width)
+            elif face := self._faces.of(cluster):
+                with naming_damage(face.name):
+                    letter = self._letter(cluster, width, face)
                 image.paste(255, (left - _OVERHANG, top), letter)
             else:
                 box = (left + 1, top + _BASELINE - 15, left + width - 2, top + _BASELINE)
                 ImageDraw.Draw(image).rectangle(box, outline=_FAINT)
             left += width
 
-    def _letter(self, cluster: str, width: int) -> Image.Image:
+    def _letter(self, cluster: str, width: int, face: Face) -> Image.Image:
         """Draw a letter as wide as on the display."""
         known = self._letters.get((cluster, width))
         if known is not None:
             return known
-        natural = max(self._face.getlength(cluster), 1) / _FINE
+        natural = max(face.font.getlength(cluster), 1) / _FINE
         wide = min(width, natural * _WIDEST)  # a narrow letter with much room stands in the middle of it
         margin = ((width - wide) / 2 + _OVERHANG) * natural / wide
         large = Image.new("L", (round((natural + 2 * margin) * _FINE), LINE_HEIGHT * _FINE))
         at = (margin * _FINE, _BASELINE * _FINE)
-        ImageDraw.Draw(large).text(at, cluster, fill=255, font=self._face, anchor="ls")
+        ImageDraw.Draw(large).text(at, cluster, fill=255, font=face.font, anchor="ls")
         size = ((width + 2 * _OVERHANG) * _FINE, LINE_HEIGHT * _FINE)
         edges = (0, 0, large.width, large.height)
         fine = large.transform(size, Image.Transform.EXTENT, edges, Image.Resampling.BICUBIC)
@@ -145,16 +140,6 @@ def double_text_wall(left: str, right: str, profile: Profile) -> list[str]:
 def reference_card(title: str, text: str, profile: Profile) -> list[str]:
     """Give the lines that a phone makes of a reference card (P3 1.2)."""
     return [*text_wall(title, profile)[:1], "", *text_wall(text, profile)][: profile.max_lines]
-
-
-@lru_cache(maxsize=1)
-def _built_in() -> bytes:
-    """Give the font that Pillow brings."""
-    font = ImageFont.load_default(_LARGEST)
-    if isinstance(font, ImageFont.FreeTypeFont):  # pragma: no branch - else Pillow was built without FreeType
-        return font.font_bytes
-    msg = "this Pillow was made without FreeType, so it draws no text; use its wheels"  # pragma: no cover - as above
-    raise FontError(msg)  # pragma: no cover - as above
 
 
 def _green(image: Image.Image) -> Image.Image:

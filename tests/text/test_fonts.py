@@ -45,8 +45,9 @@ def with_groups(*groups: tuple[int, int]) -> bytes:
     table += b"".join(struct.pack(">III", first, last, 1) for first, last in groups)
     data = bytearray(BUILT_IN)
     record = BUILT_IN.index(b"cmap") + 8
-    struct.pack_into(">I", data, record, len(data))
-    return bytes(data) + struct.pack(">HHHHI", 0, 1, 3, 10, 12) + table
+    whole = struct.pack(">HHHHI", 0, 1, 3, 10, 12) + table
+    struct.pack_into(">II", data, record, len(data), len(whole))
+    return bytes(data) + whole
 
 
 def test_a_font_tells_which_characters_it_lacks(font: Path) -> None:
