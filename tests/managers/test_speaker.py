@@ -481,3 +481,32 @@ async def test_speech_is_a_sound_like_any_other(autojump_clock: MockClock) -> No
 
         assert speech.only == Playback(duration=0.0, is_interrupted=True)
         assert isinstance(sound.only, PlaybackError)
+
+
+async def test_speech_whose_end_nobody_tells_is_not_waited_for_longer_than_anybody_could_speak(
+    autojump_clock: MockClock,
+) -> None:
+    """P3 4.2, 4.4: the word of an end is lost with the link, and some phones have none."""
+    async with connected() as link:
+        with pytest.raises(RequestTimedOutError, match=r"Speech was not answered within 35 s"):
+            await link.session.speaker.speak("Good day, ")
+        assert trio.current_time() == 35
+        with pytest.raises(RequestTimedOutError, match=r"within 80 s"):
+            await link.session.speaker.speak("Good day, ", voice_settings=VoiceSettings(speed=0.1))
+        with pytest.raises(RequestTimedOutError, match=r"within 600 s"):
+            await link.session.speaker.speak("x" * 5000)
+
+
+async def test_the_limit_of_speech_does_not_run_while_it_waits_for_the_link(autojump_clock: MockClock) -> None:
+    async with connected() as link, trio.open_nursery() as nursery:
+        await link.socket.cut()
+        socket = await link.cloud.accept()
+        speech = Listener(link.session.speaker)
+        nursery.start_soon(speech.note, lambda: link.session.speaker.speak("Good day, "))
+        await trio.sleep(3)
+        await socket.handshake()
+        await socket.expect("audio_play_request")
+        await trio.sleep(34)
+        assert speech.outcomes == []
+        await trio.sleep(2)
+        assert isinstance(speech.only, RequestTimedOutError)

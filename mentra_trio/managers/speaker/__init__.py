@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import time
 from functools import partial
@@ -18,7 +19,7 @@ from mentra_trio._flow import open_services
 from mentra_trio._link import Link
 from mentra_trio._mp3 import Mp3Encoder
 from mentra_trio._wire.actions.speaker import PlayAudio, StopAudio, speech_url
-from mentra_trio.errors import PlaybackError
+from mentra_trio.errors import PlaybackError, RequestTimedOutError
 from mentra_trio.models.sound import AudioFormat, Playback, VoiceSettings
 
 from .stream import SpeakerStream
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["SpeakerManager", "SpeakerStream"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SPEECH_MARGIN = 30.0
+"""Seconds until speech begins at the latest, and until the word of its end is here."""
+_SLOWEST_SPEECH = 0.5
+"""Seconds per character that no voice needs at its own pace: most need 0.07, those of Chinese 0.25."""
+_SLOWEST_SPEED = 0.1
 _LONGEST_URL = 8_000
 """Characters of an address that every phone and every server on the way takes."""
 
@@ -48,11 +54,20 @@ class _Sound(Protocol):
 class _Playing:
     """A call that waits for the end of its sound."""
 
+    limit: float
+    """Seconds after which it waits no more, where the request itself would wait longer."""
     scope: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
     since: float = attrs.field(init=False, factory=trio.current_time)
+    is_interrupted: bool = attrs.field(init=False, default=False)
+
+    def begin(self) -> None:
+        """Take note that the phone was told to play it."""
+        self.since = trio.current_time()
+        self.scope.deadline = self.since + self.limit
 
     def interrupt(self) -> None:
         """End the waiting."""
+        self.is_interrupted = True
         self.scope.cancel(reason="a newer sound of this app, or a stop, has ended this one")
 
 
@@ -116,8 +131,10 @@ class SpeakerManager:
             volume, stop_other_audio: as for `play`.
 
         Raises:
-            PlaybackError, DeviceUnavailableError, RequestTimedOutError: as `play`. That the cloud could not make the
-                sound is a `PlaybackError` too: only the phone sees the cloud's answer.
+            PlaybackError, DeviceUnavailableError: as `play`. That the cloud could not make the sound is a
+                `PlaybackError` too: only the phone sees the cloud's answer.
+            RequestTimedOutError: as `play`, but sooner: no word of its end in 30 s and half a second per character,
+                which no voice needs. A slower `speed` gives it more.
         """
         if not checked_text("text", text):
             msg = "text is empty; there is nothing to say"
@@ -130,7 +147,7 @@ class SpeakerManager:
         if len(url) > _LONGEST_URL:
             msg = f"text makes an address of {len(url)} characters, and phones take {_LONGEST_URL}; speak it in pieces"
             raise ValueError(msg)
-        return await self._play(url, _volume(volume), _flag(stop_other_audio))
+        return await self._play(url, _volume(volume), _flag(stop_other_audio), _patience(text, voice_settings))
 
     async def stop(self) -> None:
         """End all sound of this app, an open stream included.
@@ -204,20 +221,22 @@ class SpeakerManager:
             if self._stream is stream:
                 self._stream = None
 
-    async def _play(self, url: str, volume: float, stop_other_audio: bool) -> Playback:
+    async def _play(self, url: str, volume: float, stop_other_audio: bool, limit: float = math.inf) -> Playback:
         request = PlayAudio(
             request_id=f"audio_req_{time.time_ns() // 1_000_000}_{uuid4().hex[:7]}",
             audio_url=url,
             volume=volume,
             stop_other_audio=stop_other_audio,
         )
-        playing = _Playing()
+        playing = _Playing(limit)
         answer: PlayAnswer | None = None
         try:
             with playing.scope:
                 answer = await self._link.call(request, on_written=partial(self._begun, playing))
         finally:
             self._sounds.pop(playing, None)
+        if answer is None and not playing.is_interrupted:
+            raise RequestTimedOutError("Speech", limit, "the wearer may have heard it all the same")
         if answer is None:
             return Playback(duration=trio.current_time() - playing.since, is_interrupted=True)
         if not answer.succeeded:
@@ -230,7 +249,7 @@ class SpeakerManager:
         self._silence()
         self._sounds[sound] = None
         if isinstance(sound, _Playing):
-            sound.since = trio.current_time()
+            sound.begin()
 
     def _silence(self) -> None:
         sounds, self._sounds = self._sounds, {}
@@ -253,6 +272,12 @@ def _address(value: object) -> str:
         msg = "url is no whole address; the phone needs one such as https://cdn.example.com/ding.mp3"
         raise ValueError(msg)
     return url
+
+
+def _patience(text: str, settings: VoiceSettings | None) -> float:
+    """Give the seconds in which the word of the end of speech has to be here."""
+    speed = 1.0 if settings is None else min(1.0, max(settings.speed, _SLOWEST_SPEED))
+    return min(PlayAudio.LIMIT, _SPEECH_MARGIN + len(text) * _SLOWEST_SPEECH / speed)
 
 
 def _flag(value: object) -> bool:
