@@ -19,6 +19,7 @@ from mentra_trio.models.speech import Transcript
 from mentra_trio.text.bitmap import fit_bitmap
 from mentra_trio.text.captions import CaptionView
 from mentra_trio.text.fitting import fit
+from mentra_trio.text.grids import usual_columns
 from mentra_trio.text.profiles import PROFILES, Profile, Profiles
 from mentra_trio.text.wrapping import DEFAULT_STYLE, Style, Wrapped
 
@@ -104,6 +105,47 @@ class DisplayManager:
         await self._show(TextWall(text=fitted.text), duration)
         return fitted
 
+    async def show_fitted_columns(
+        self,
+        left: str | Sequence[str],
+        right: str | Sequence[str],
+        *,
+        style: Style = DEFAULT_STYLE,
+        duration: float | None = None,
+    ) -> tuple[Wrapped, Wrapped]:
+        """Wrap two texts, or lines of text, to columns of the connected glasses, cut what has no room, and show them.
+
+        It is to `show_double_text_wall` what `show_fitted` is to `show_text`. The phone puts the columns side by side
+        (P4 7), and sends more bytes than `profile.max_bytes` for them if it has to: only each column alone is kept
+        below that.
+
+        Returns:
+            What is shown of each.
+        """
+        phone = self.profile.as_phones_measure()
+        first, second = usual_columns(phone)
+        one = fit(joined_lines(left), attrs.evolve(phone, width=first), style)
+        other = fit(joined_lines(right), attrs.evolve(phone, width=phone.width - second), style)
+        await self._show(DoubleTextWall(top_text=one.text, bottom_text=other.text), duration)
+        return one, other
+
+    async def show_fitted_card(
+        self, title: str, text: str | Sequence[str], *, style: Style = DEFAULT_STYLE, duration: float | None = None
+    ) -> tuple[Wrapped, Wrapped]:
+        """Cut a title to one line and a text, or lines of text, to the room below, and show them.
+
+        It is to `show_reference_card` what `show_fitted` is to `show_text`. Between the two there is an empty line.
+
+        Returns:
+            What is shown of each.
+        """
+        phone = self.profile.as_phones_measure()
+        head = fit(checked_text("title", title), phone, style, max_lines=1)
+        room = phone.max_bytes - head.bytes - len("\n\n")
+        body = fit(joined_lines(text), phone, style, max_lines=phone.max_lines - 2, max_bytes=room)
+        await self._show(ReferenceCard(title=head.text, text=body.text), duration)
+        return head, body
+
     async def show_captions(
         self,
         speech: AsyncIterable[Transcript | Translation],
@@ -144,7 +186,7 @@ class DisplayManager:
                 await self._show(TextWall(text=view.text), duration)
 
     async def show_double_text_wall(self, left: str, right: str, *, duration: float | None = None) -> None:
-        """Show two columns of text.
+        """Show two columns of text. The phone wraps them and cuts what does not fit.
 
         The wire calls them the top and the bottom text; glasses draw them side by side (P3 1.2).
         """
@@ -153,7 +195,7 @@ class DisplayManager:
         )
 
     async def show_reference_card(self, title: str, text: str, *, duration: float | None = None) -> None:
-        """Show a line of title and a text below."""
+        """Show a line of title and a text below. The phone wraps them and cuts what does not fit."""
         await self._show(ReferenceCard(title=checked_text("title", title), text=checked_text("text", text)), duration)
 
     async def show_dashboard_card(self, left: str, right: str, *, duration: float | None = None) -> None:

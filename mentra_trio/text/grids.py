@@ -73,10 +73,14 @@ def columns(
         max_bytes: of all rows; the display's when absent. Rows that are too many bytes are left out from below;
             when the first row alone is, its columns share them.
 
+    A phone takes away the spaces that a line begins with (P4 3.3), so right of an empty cell the text would go to the
+    left edge. For columns on glasses there is `session.display.show_fitted_columns`.
+
     `ValueError` when the columns overlap or leave the display, or have no space between them.
     """
-    first = math.floor(_LEFT_SHARE * profile.width) if left_width is None else left_width
-    second = math.floor(_RIGHT_START * profile.width) if right_start is None else right_start
+    usual = usual_columns(profile)
+    first = usual[0] if left_width is None else left_width
+    second = usual[1] if right_start is None else right_start
     if not 0 < first <= second - profile.space_width or second >= profile.width:
         raise ValueError(f"columns of 0 to {first} and {second} to {profile.width} pixels do not stand side by side")
     limit = profile.max_bytes if max_bytes is None else max_bytes
@@ -107,6 +111,11 @@ def columns(
     )
 
 
+def usual_columns(profile: Profile) -> tuple[int, int]:
+    """Give the pixels of the left column, and those before the right one, as phones have them (P4 7)."""
+    return math.floor(_LEFT_SHARE * profile.width), math.floor(_RIGHT_START * profile.width)
+
+
 def _side_by_side(
     one: Wrapped, other: Wrapped, second: float, profile: Profile
 ) -> tuple[list[str], list[str], list[str]]:
@@ -134,6 +143,8 @@ def table(
     gap: float | None = None,
 ) -> list[str]:
     """Lay cells out in columns, one line a row. Cells that are too wide end with an ellipsis.
+
+    A phone takes away the spaces that a line begins with (P4 3.3): keep the first column to the left, and not empty.
 
     Args:
         rows: the cells; a short row has empty ones at its end.

@@ -42,7 +42,10 @@ def bullets(
     marker: str = "- ",
     is_numbered: bool = False,
 ) -> list[str]:
-    """Make lines of a list; those that continue an item are indented. `marker` is not used for a numbered list."""
+    """Make lines of a list; those that continue an item are indented. `marker` is not used for a numbered list.
+
+    A phone takes away the spaces that a line begins with (P4 3.3), so on glasses only the marker is seen.
+    """
     lines: list[str] = []
     for number, item in enumerate(items, start=1):
         sign = f"{number}. " if is_numbered else marker

@@ -18,6 +18,7 @@ from mentra_trio.models import Transcript, Translation
 from mentra_trio.models.session import StopKind, StopReason
 from mentra_trio.text import G1, NEX, PROFILES, Z100, CaptionView, Profile, compatible
 from mentra_trio.text.bitmap import Bitmap, read_bmp
+from mentra_trio.text.preview import reference_card
 from tests.scripted_cloud import PACKAGE, SESSION, Connected, connected
 from tests.text.speech import transcripts
 
@@ -379,10 +380,55 @@ async def test_a_phone_that_wraps_fitted_text_once_more_changes_nothing(autojump
     assert shown.is_truncated
 
 
+@pytest.mark.parametrize("model", ["Even Realities G1", "Vuzix Z100", "Mentra Display"])
+async def test_columns_are_fitted_as_phones_show_them(autojump_clock: MockClock, model: str) -> None:
+    left, right = "Boil the water, add the rice and wait. " * 9, ["e\u0301te\u0301 " * 9, "10:42"]
+    async with connected(capabilities=glasses(model)) as link:
+        with assert_checkpoints():
+            shown = await link.session.display.show_fitted_columns(left, right, duration=2)
+        message = await link.socket.expect("display_event")
+        profile = link.session.display.profile
+
+    assert (message["layout"]["layoutType"], message["durationMs"]) == ("double_text_wall", 2000)
+    sent = (message["layout"]["topText"], message["layout"]["bottomText"])
+    on_glasses = compatible.compose_columns(*sent, profile, break_mode="character-no-hyphen")
+    for column, texts in zip(shown, (on_glasses.left, on_glasses.right), strict=True):
+        assert [text for text in texts if text] == column.texts
+    assert [column.is_truncated for column in shown] == [True, False]
+    assert left.endswith(shown[0].cut)
+
+
+async def test_a_card_is_fitted_as_phones_show_it(autojump_clock: MockClock) -> None:
+    title, text = "The ferry to the north island leaves at seven, from the other side", "word " * 100
+    async with connected(capabilities=glasses("Mentra Display")) as link:
+        head, body = await link.session.display.show_fitted_card(title, [text, "more"])
+        layout = await link.socket.shown()
+
+    assert layout == {"layoutType": "reference_card", "title": head.text, "text": body.text}
+    assert reference_card(head.text, body.text, NEX) == [*head.texts, "", *body.texts]
+    assert (len(head.lines), len(body.lines)) == (1, 3)
+    assert head.text.endswith("...")
+    assert title.endswith(head.cut)
+    assert body.cut.endswith("more")
+    assert head.bytes + body.bytes + 2 <= NEX.max_bytes
+
+
+async def test_a_display_too_low_for_a_card_has_its_title(autojump_clock: MockClock) -> None:
+    async with connected(capabilities=glasses("My Glasses")) as link:
+        link.session.display.profiles = PROFILES.adding(SMALL, models=["My Glasses"])
+        head, body = await link.session.display.show_fitted_card("Title", "text")
+
+    assert (head.text, body.text, body.cut) == ("Title", "", "text")
+
+
 async def test_what_is_no_text_is_not_fitted(autojump_clock: MockClock) -> None:
     async with connected() as link:
         with pytest.raises(TypeError, match=r"str\(\.\.\.\)"):
             await call(link, "show_fitted", 5)
+        for method in ("show_fitted_columns", "show_fitted_card"):
+            for arguments in ([5, "b"], ["a", 5]):
+                with pytest.raises(TypeError, match=r"str\(\.\.\.\)"):
+                    await call(link, method, *arguments)
 
 
 Speech = Transcript | Translation

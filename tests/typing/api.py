@@ -204,6 +204,8 @@ async def output(session: MentraSession) -> None:
     await session.display.show_dashboard_card("left", "right")
     assert_type(session.display.profile, Profile)
     assert_type(await session.display.show_fitted("text", style=Style(trim=False), duration=2), Wrapped)
+    assert_type(await session.display.show_fitted_columns("a", ["b"], duration=2), tuple[Wrapped, Wrapped])
+    assert_type(await session.display.show_fitted_card("a", "b", style=Style()), tuple[Wrapped, Wrapped])
     async with session.transcription.stream() as speech, session.translation.to("es").stream() as translated:
         await session.display.show_captions(speech, make_view=lambda profile: CaptionView(profile, size=2))
         await session.display.show_captions(translated, duration=10)
