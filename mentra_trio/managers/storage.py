@@ -135,7 +135,8 @@ class StorageManager:
         """Store a value: text as it is, everything else as JSON, attrs classes and dataclasses included.
 
         Returns when it is noted, not when it is written; `flush` waits for that. The first change loads what is there,
-        because the cloud's limit is one of all values together. A cancelled call has changed nothing.
+        because the cloud's limit is one of all values together; where that fails, the next ones do without. A cancelled
+        call has changed nothing.
 
         Raises:
             StorageLimitError: the value, or all of them together, would be too large. Nothing has changed.
@@ -148,7 +149,10 @@ class StorageManager:
         """Store several values, or none of them. Raises like `set`, and `TypeError` for what is no mapping."""
         texts = _spelled(values)
         self._shelf.check(texts)
-        await self._try_to_load()
+        if self._load_error is None:
+            await self._try_to_load()
+        else:  # a cloud that does not answer must not hold up one change after the other
+            await trio.lowlevel.checkpoint()
         self._link.rest.check()  # loading takes its time, and after the end nobody would write this
         self._shelf.put(texts)
         if texts:
@@ -276,9 +280,8 @@ class StorageManager:
         try:
             await self._ask(StoreValues(values))
         except StorageLimitError:
-            if not self._shelf.is_loaded:
-                raise  # pragma: no cover - only `flush` after a load that failed writes what was not counted
-            # By our own count they fit. Writing one value counts what it replaces, writing several may not (P3 9.4).
+            # By our own count they fit, or nobody has counted. Writing one value counts what it replaces, writing
+            # several may not (P3 9.4).
             for key, text in values.items():
                 await self._ask(StoreValue(key, text))
                 self._shelf.stored({key: text})

@@ -589,6 +589,37 @@ class TestFailures:
 
             assert dict(await storage.items()) == {"old": "1", "new": "2"}
 
+    async def test_a_cloud_that_does_not_answer_holds_up_one_set_alone(self, autojump_clock: MockClock) -> None:
+        """A loop that stores what is said would stand still time and again."""
+        async with open_world() as world:
+            storage = world.session.storage
+            world.cloud.faults.http_delay = math.inf
+            begun = trio.current_time()
+            for number in range(5):
+                await storage.set("a", number)
+                await trio.sleep(10)
+            assert trio.current_time() == begun + 60
+            assert await storage.get("a", as_type=int) == 4
+            world.cloud.faults.http_delay = 0
+            await trio.sleep(90)
+
+            assert dict(world.user.stored_values(PACKAGE)) == {"a": "4"}
+
+    async def test_values_that_may_count_twice_are_stored_without_knowing_the_others(
+        self, autojump_clock: MockClock
+    ) -> None:
+        async with open_world() as world:
+            storage = world.session.storage
+            for key in "abcdefghi":
+                world.user.store_value(PACKAGE, key, "x" * 100_000)
+            world.cloud.faults.http_status = 503
+            await storage.set_many({"a": "1", "b": "y" * 100_000})
+            world.cloud.faults.http_status = None
+            await storage.flush()
+
+            assert storage.unsaved == 0
+            assert world.user.stored_values(PACKAGE)["b"][0] == "y"
+
     async def test_a_wrong_key_of_the_app(self, autojump_clock: MockClock) -> None:
         async with open_world(is_strict=False) as world:
             world.cloud.install(attrs.evolve(world.cloud.store.apps[PACKAGE], api_key="another"))
