@@ -1,7 +1,7 @@
 """Draws the pictures of `docs/pictures.md`: what typical screens look like on each display.
 
-`python -m tests.text.sheets docs/previews` makes them anew. They are written in the font that Pillow brings, so they
-are the same on every machine with the same Pillow.
+`python -m tests.text.sheets docs/previews` makes them anew. They are written in the font that Pillow brings, and what
+it lacks in fonts of the machine: of Debian's packages `fonts-dejavu-core` and `fonts-noto-cjk`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from mentra_trio.text import (
     table,
     wrap,
 )
+from mentra_trio.text.fonts import find_font
 from mentra_trio.text.pictures import CANVAS, SEEN_BEST, Dither, picture
 from mentra_trio.text.preview import LINE_HEIGHT, Preview, Screen, double_text_wall, reference_card
 
@@ -36,6 +37,9 @@ FRAME = (74, 78, 86)
 LABEL = (186, 190, 198)
 GAP = 16
 HEADING = 26
+CHINESE = "渡轮早上七点开往北岛，请带上暖和的外套和一本书（票在船上买）。"
+EUROPEAN = "Fähre um 7 Uhr, 5 € – à bientôt! Паром в семь. Το πλοίο στις επτά."
+JAPANESE_AND_KOREAN = "フェリーは七時に「北の島」へ出ます。暖かいコートと本を忘れずに。페리는 일곱 시에 떠납니다."
 COLORS = 16
 """Of a sheet: greys, and greens."""
 NO_BITMAPS = ("vuzix-z100",)
@@ -81,7 +85,7 @@ def screens(profile: Profile) -> Mapping[str, Screen]:
     trains = [["12", "Harbour", "4 min"], ["7", "Main station", "11 min"], ["31", "Airport", "18 min"]]
     shopping = ["two loaves of dark bread", "milk", "apples, if there are any that are not from far away"]
     side = columns("Turn left\nMill Street\n200 m", "10:42\nETA 11:05\n18 km/h", profile)
-    chinese = "渡轮早上七点开往北岛，请带上暖和的外套和一本书（票在船上买）。" * 2
+    chinese = CHINESE * 2
     bitmaps: dict[str, Screen] = {
         "Bitmap: a drawing, Dither.THRESHOLD": sign(),
         "Bitmap: greys, Dither.FLOYD_STEINBERG": landscape(),
@@ -99,11 +103,13 @@ def screens(profile: Profile) -> Mapping[str, Screen]:
         "show_double_text_wall": double_text_wall("Oslo\n12 C, rain", "Lima\n19 C, clear", profile),
         "show_reference_card": reference_card("Stand-up", "Room A, in five minutes. Anna is late.", profile),
         "CaptionView": captions(profile),
-        "bullets(items)": bullets(shopping, profile),
-        "table(rows)": table(trains, profile, align=[Align.RIGHT, Align.LEFT, Align.RIGHT]),
+        "bullets(items)": "\n".join(bullets(shopping, profile)),
+        "table(rows)": "\n".join(table(trains, profile, align=[Align.LEFT, Align.LEFT, Align.RIGHT])),
         "progress_bar(0.4)": ["Loading the map", progress_bar(0.4, profile), "", "Ready in 12 s"],
-        "columns(left, right)": side.lines,
-        "wrap(text): Chinese, its glyphs as boxes": wrap(chinese, profile).texts,
+        "columns(left, right)": side.text,
+        "wrap(text): Chinese": wrap(chinese, profile).texts,
+        "wrap(text): Japanese and Korean": wrap(JAPANESE_AND_KOREAN, profile).texts,
+        "wrap(text): European languages": wrap(EUROPEAN, profile).texts,
         **bitmaps,
     }
 
@@ -142,7 +148,9 @@ def sheet(profile: Profile) -> Image.Image:
 
 
 def main(folder: Path) -> None:
-    """Write a sheet of each display."""
+    """Write a sheet of each display. Raises `FontError` where there is no font for a screen."""
+    for text in (CHINESE, JAPANESE_AND_KOREAN, EUROPEAN):
+        find_font(text)
     folder.mkdir(parents=True, exist_ok=True)
     for profile in PROFILES:
         sheet(profile).save(folder / f"{profile.id}.png", optimize=True)
