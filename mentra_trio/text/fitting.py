@@ -66,8 +66,10 @@ def fit(
 
 def _ending(text: str, line: Line, profile: Profile, ellipsis: str, max_bytes: float) -> Line:
     """Put an ellipsis at the end of a line, in place of as much of it as has to go."""
-    kept = text[line.start : line.end]
-    clusters = list(graphemes(kept))
+    # Where each character of the line stands in the text: breaks between CJK characters may be left out in the line.
+    gone = {at for gap in CJK_NEWLINES.finditer(text, line.start, line.end) for at in range(*gap.span())}
+    places = [at for at in range(line.start, line.end) if at not in gone]
+    clusters = list(graphemes(line.text[: len(places)]))
     while True:
         shown = "".join(clusters).rstrip(WHITE_SPACE)
         width = measure(shown + ellipsis, profile)
@@ -76,7 +78,7 @@ def _ending(text: str, line: Line, profile: Profile, ellipsis: str, max_bytes: f
                 line,
                 text=shown + ellipsis,
                 width=width,
-                end=line.start + len(shown),
+                end=places[len(shown) - 1] + 1 if shown else line.start,
                 is_hyphenated=False,
                 is_oversized=False,
             )

@@ -31,6 +31,14 @@ def test_an_ellipsis_takes_the_place_of_what_has_to_go() -> None:
     assert fit_text("ab cd\nefg", attrs.evolve(G1, width=30, max_lines=1)).texts == ["a..."]
 
 
+def test_an_ellipsis_stands_behind_line_breaks_that_are_not_kept() -> None:
+    joined = Style(keep_newlines=False)
+    fitted = fit_text("one\ntwo\nthree four five six", SMALL, joined, max_lines=1)
+    assert (fitted.texts, fitted.cut) == (["one two..."], "\nthree four five six")
+    fitted = fit_text("\u6f22\n\u5b57\r\n\u6f22\u5b57\u6f22\u5b57", SMALL, joined, max_lines=1)
+    assert (fitted.texts, fitted.cut) == (["\u6f22\u5b57\u6f22\u5b57..."], "\u6f22\u5b57")
+
+
 def test_an_ellipsis_without_room_is_left_out() -> None:
     assert fit_text("a b", attrs.evolve(G1, width=12, max_lines=1), ellipsis="-----").texts == ["a"]
     assert fit_text("a b", G1, max_bytes=0).lines == ()

@@ -190,6 +190,7 @@ def test_what_is_fitted_fits(text: str, profile: Profile, style: Style) -> None:
     assert fitted.bytes <= profile.max_bytes or fitted.lines[0].is_oversized
     assert fitted.text or not without_white_space(text) or text[0] in WHITE_SPACE
     assert len(fitted.lines) <= profile.max_lines
+    assert len(fitted.lines) == fitted.text.count("\n") + 1
     assert all(line.width <= profile.width or line.is_oversized for line in fitted.lines)
     if fitted.is_truncated and fitted.lines and fitted.lines[-1].text.endswith("..."):
         *texts, last = fitted.texts
