@@ -52,7 +52,7 @@ class HeardSound:
     """When it ended, or another one took its place; `None` while it goes on."""
     error: str = ""
     """Why it could not be played."""
-    data: bytes = b""
+    data: bytes = attrs.field(default=b"", repr=False)
     """What came on a stream."""
 
 

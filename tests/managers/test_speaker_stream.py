@@ -595,6 +595,12 @@ async def test_a_stream_interrupts_what_plays_once_the_phone_was_told(autojump_c
             assert results == [(0, Playback(duration=2.0, is_interrupted=True))]
 
 
+async def has_played(stream: Opened) -> None:
+    """Tell that the phone has come to the end."""
+    await stream.socket.send("audio_play_response", requestId=stream.play["requestId"], success=True, duration=1500)
+    await wait_all_tasks_blocked()
+
+
 # --- lost links and lost relays
 
 
@@ -631,6 +637,89 @@ async def test_after_a_minute_of_silence_the_next_sound_goes_on_a_new_stream(aut
         assert await heard(stream.socket, stream_id) == b"three"
         assert trio.current_time() == begin + CLAIM
         assert stream.sound.is_open
+
+
+async def test_a_silent_stream_is_ended_before_the_cloud_would_cut_off_what_is_still_heard(
+    autojump_clock: MockClock,
+) -> None:
+    """P3 4.6: the cloud drops what the phone has not fetched when it gives a stream up, not when the app ends it."""
+    async with opened() as stream:
+        await stream.sound.write(bytes(2**20))  # a minute at 128 kbit/s
+        await trio.sleep(54)
+        assert "audio_stream_end" not in [message["type"] for message in stream.socket.unread()]
+        await trio.sleep(2)
+        assert [message["type"] for message in stream.socket.unread()] == ["audio_stream_end"]
+        await trio.sleep(200)
+        assert stream.sound.is_open
+        assert stream.socket.unread() == []
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_the_stream_that_follows_a_silent_one_does_not_cut_it_off(
+    autojump_clock: MockClock, is_told: bool
+) -> None:
+    """The phone tells when it has heard the older one; a phone that does not is given time for 32 kbit/s."""
+    async with opened() as stream, trio.open_nursery() as nursery:
+        await stream.sound.write(bytes(2**20))
+        await trio.sleep(56)
+        stream.socket.unread()
+        nursery.start_soon(stream.sound.write, b"more")
+        await trio.sleep(9)
+        assert stream.socket.unread() == []
+        if is_told:
+            await has_played(stream)
+        stream_id, _ = await make_relay(stream.socket)
+        assert trio.current_time() == pytest.approx(CLAIM + (65 if is_told else 2**20 / 4000), abs=0.01)
+
+        assert await heard(stream.socket, stream_id) == b"more"
+
+
+async def test_the_end_of_a_silent_stream_can_be_waited_for(autojump_clock: MockClock) -> None:
+    async with opened() as stream, trio.open_nursery() as nursery:
+        ends: list[Playback] = []
+
+        async def finish() -> None:
+            ends.append(await stream.sound.finish())
+
+        await stream.sound.write(b"one")
+        await trio.sleep(56)
+        await has_played(stream)
+        nursery.start_soon(finish)
+        await wait_all_tasks_blocked()
+
+        assert ends == [Playback(duration=1.5)]
+
+
+async def test_a_stop_ends_a_write_that_waits_for_the_end_of_the_older_stream(autojump_clock: MockClock) -> None:
+    async with opened() as stream, trio.open_nursery() as nursery:
+        errors: list[BaseException] = []
+
+        async def write() -> None:
+            try:
+                await stream.sound.write(b"more")
+            except PlaybackError as error:
+                errors.append(error)
+
+        await stream.sound.write(bytes(2**20))
+        await trio.sleep(56)
+        stream.socket.unread()
+        nursery.start_soon(write)
+        await wait_all_tasks_blocked()
+        await stream.link.session.speaker.stop()
+        await wait_all_tasks_blocked()
+
+        assert [type(error) for error in errors] == [PlaybackError]
+        assert [message["type"] for message in stream.socket.unread()] == ["audio_stop_request"]
+
+
+async def test_what_the_encoder_holds_back_is_sent_before_a_silent_stream_is_ended(autojump_clock: MockClock) -> None:
+    async with opened(format=AudioFormat.PCM16, sample_rate=8000, bitrate=8) as stream:
+        await stream.sound.write(bytes(2 * 8000 * 100))  # 100 s, which are sent at once
+        await wait_all_tasks_blocked()
+        stream.socket.unread()
+        await trio.sleep(56)
+        tail, end = stream.socket.unread()
+        assert (tail["type"], end["type"]) == ("binary", "audio_stream_end")
 
 
 async def test_a_stream_that_stays_silent_from_the_start_is_opened_anew(autojump_clock: MockClock) -> None:

@@ -42,6 +42,8 @@ _PACE = 64 * 1024
 """Bytes per second after that: more than any MP3 needs, so that no phone has to wait for sound."""
 _FASTEST = 40_000
 """Bytes per second of the densest MP3: sound that was written lasts at least as long as that tells."""
+_THINNEST = 4_000
+"""Bytes per second of MP3 that is thin: hardly any lasts longer than that tells."""
 _PCM_PART = 2**20
 """Bytes of PCM that are encoded at once; their MP3 is within `_BURST`."""
 _EARLY = 0.5
@@ -52,7 +54,10 @@ _UNCLAIMED = 14.0
 """Seconds without any sound after which the cloud may have given the stream up because the phone never came; it takes
 15 (P3 4.6)."""
 _IDLE = 55.0
-"""Seconds since the last sound after which the cloud may have given the stream up; it takes 60 (P3 4.6)."""
+"""Seconds since the last sound after which the stream is ended, and another one opened for what comes: the cloud takes
+60 to give it up, and then drops what the phone has not fetched yet, which it does not of one that is ended (P3 4.6)."""
+_TAIL = 4.0
+"""Seconds that the rest of the encoder may take to be sent before that."""
 _PAUSE = 0.25
 """Seconds after the wearer has heard all that was sent until what the encoder holds back is sent too. Not sooner: the
 end of an MP3 and the beginning of another one are a gap of some 50 ms where sound goes on."""
@@ -77,6 +82,10 @@ class _Relay:
     _room_at: float = attrs.field(init=False, factory=trio.current_time)
     over_at: float = attrs.field(init=False, default=math.inf)
     """When it was over."""
+    is_ended: bool = attrs.field(init=False, default=False)
+    """Whether the cloud was told that no more comes."""
+    is_cut: bool = attrs.field(init=False, default=False)
+    """Whether it was over before that."""
     answer: PlayAnswer | None = attrs.field(init=False, default=None)
     """The phone's word that it has ended."""
     error: MentraError | None = attrs.field(init=False, default=None)
@@ -123,7 +132,9 @@ class _Relay:
             raise self.error
 
     def is_stale(self, base_url: str) -> bool:
-        """Whether the cloud may have given it up, or another cloud has taken over."""
+        """Whether it was ended, the cloud may have given it up, or another cloud has taken over."""
+        if self.is_ended:
+            return True
         since, limit = (self.begun_at, _UNCLAIMED) if self.fed_at is None else (self.fed_at, _IDLE)
         return base_url != self.base_url or trio.current_time() - since >= limit
 
@@ -148,6 +159,10 @@ class SpeakerStream:
     """Set by sound, of which the encoder may hold something back."""
     _heard_until: float = attrs.field(init=False, default=-math.inf)
     """When what was written so far has been heard, if it is heard as it comes; of MP3, the soonest."""
+    _heard_at_last: float = attrs.field(init=False, default=-math.inf)
+    """The latest."""
+    _sent: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+    """Woken when sound was sent."""
     _is_ended: bool = attrs.field(init=False, default=False)
     _is_interrupted: bool = attrs.field(init=False, default=False)
     """Before it was ended."""
@@ -172,8 +187,8 @@ class SpeakerStream:
         After 1 MiB at once a write waits, so that 64 KiB go per second (the densest MP3 needs 39): a phone that comes
         late, within the cloud's 10 s, misses nothing.
         The first write waits until the phone has had time to fetch the stream. After a minute without a write the
-        cloud has given the stream up, so a new one is opened, which takes a moment. PCM may be cut anywhere, also
-        within a sample. Empty data is nothing.
+        cloud would have given the stream up, so a new one is opened when the older one was heard, which takes a moment.
+        PCM may be cut anywhere, also within a sample. Empty data is nothing.
 
         Cancelling leaves out what was not sent of this data.
 
@@ -192,11 +207,12 @@ class SpeakerStream:
             if self._encoder is None:
                 for piece in _parts(data, _PIECE):
                     await self._send(piece)
-                    self._note(len(piece) / _FASTEST)
+                    self._note(len(piece) / _FASTEST, at_most=len(piece) / _THINNEST)
                 return
             for part in _parts(data, _PCM_PART):
                 await self._send(await self._link.offload(partial(self._encoder.encode, part)))
-                self._note(self._encoder.seconds_of(part))
+                seconds = self._encoder.seconds_of(part)
+                self._note(seconds, at_most=seconds)
 
     async def end(self) -> None:
         """Send what is still held back, and end the stream. The phone plays what it has. Doing it again is harmless.
@@ -230,7 +246,6 @@ class SpeakerStream:
         relay = self._relay
         if relay is None or self._is_interrupted:
             return Playback(duration=None, is_interrupted=True)
-        is_early = relay.over.is_set()
         with trio.move_on_at(max(trio.current_time(), self._heard_until) + PlayAudio.LIMIT) as patience:
             await relay.over.wait()
         if patience.cancelled_caught:
@@ -244,7 +259,7 @@ class SpeakerStream:
             return Playback(duration=None, is_interrupted=self._interrupted.is_set())
         if not relay.answer.succeeded:
             raise PlaybackError(relay.answer.text)
-        return Playback(duration=relay.answer.duration, is_interrupted=is_early)
+        return Playback(duration=relay.answer.duration, is_interrupted=relay.is_cut)
 
     def _is_heard_after(self, relay: _Relay, answer: PlayAnswer) -> bool:
         """Whether the phone plays on after its word of the end.
@@ -261,6 +276,7 @@ class SpeakerStream:
     async def run(self) -> None:
         """Tell the phone to play the relays of this stream, and wait for its word of their ends, until cancelled."""
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_in_silence)
             if self._encoder is not None:
                 nursery.start_soon(self._flush_in_pauses)
             async for relay in self._asked:
@@ -342,6 +358,7 @@ class SpeakerStream:
         relay = self._relay
         if relay is not None and relay.is_asked_for:
             relay.is_asked_for = False
+            relay.is_ended, relay.is_cut = True, relay.over.is_set()
             self._link.send_nowait(EndAudioStream(stream_id=relay.stream_id))
 
     # Sound
@@ -356,6 +373,7 @@ class SpeakerStream:
                 # The link may have been down meanwhile, for longer than the cloud waits: then nobody heard this piece.
                 if not relay.is_stale(self._link.base_url):
                     relay.fed_at = trio.current_time()
+                    self._sent.unpark_all()
                     break
 
     async def _ready_relay(self) -> _Relay:  # noqa: ASYNC910 - the send that follows checkpoints
@@ -365,6 +383,7 @@ class SpeakerStream:
         if relay is None or relay.is_stale(self._link.base_url):
             self._end_relay()
             if relay is not None:
+                await self._wait_heard(relay)
                 relay.waiting.cancel(reason="another stream takes its place")  # phones need not answer
             relay = await self._open_relay()
         if relay.fed_at is None:
@@ -372,13 +391,44 @@ class SpeakerStream:
             self._check()
         return relay  # noqa: ASYNC910 - as above
 
+    async def _wait_heard(self, relay: _Relay) -> None:
+        """Wait until the phone has come to the end of a relay that was ended: the next one would cut it off."""
+        with trio.move_on_at(self._heard_at_last):
+            await relay.over.wait()
+        self._check()
+
+    async def _end_in_silence(self) -> None:
+        """End relays before the cloud gives them up."""
+        while True:
+            relay = self._relay
+            if relay is None or relay.fed_at is None or not relay.is_asked_for:
+                await self._sent.park()
+            elif trio.current_time() < relay.fed_at + _IDLE:
+                await trio.sleep_until(relay.fed_at + _IDLE)
+            else:
+                async with self._writing:
+                    if self._relay is relay and trio.current_time() >= relay.fed_at + _IDLE:
+                        await self._send_tail(relay)
+                        self._end_relay()
+
+    async def _send_tail(self, relay: _Relay) -> None:  # noqa: ASYNC910 - the lock around it checkpoints
+        """Send what the encoder holds back on this relay, and on no other."""
+        if self._encoder is not None:
+            tail = await self._link.offload(self._encoder.flush)
+            with trio.move_on_after(_TAIL), contextlib.suppress(MentraError):
+                await trio.lowlevel.checkpoint()
+                for piece in _parts(tail, _PIECE):
+                    await self._link.send(AudioFrame(stream_id=relay.stream_id, data=piece), until_taken=True)
+
     async def _flush(self) -> None:  # noqa: ASYNC910 - whoever calls it checkpoints
         """Send what the encoder holds back. The next sound begins another MP3, which phones play on."""
         if self._encoder is not None:
             await self._send(await self._link.offload(self._encoder.flush))
 
-    def _note(self, seconds: float) -> None:
-        self._heard_until = max(self._heard_until, trio.current_time()) + seconds
+    def _note(self, seconds: float, *, at_most: float) -> None:
+        now = trio.current_time()
+        self._heard_until = max(self._heard_until, now) + seconds
+        self._heard_at_last = max(self._heard_at_last, now) + at_most
         self._fed.set()
 
     async def _flush_in_pauses(self) -> None:
