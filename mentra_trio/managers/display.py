@@ -63,6 +63,8 @@ class DisplayManager:
     _link: Link
     profiles: Profiles = attrs.field(default=PROFILES, init=False)
     """The displays that are known. For others assign `PROFILES.adding(...)`."""
+    _measured: tuple[Profile, Profile] | None = attrs.field(default=None, init=False)
+    """A display, and that display as phones measure it, which takes longer to make than most texts to wrap."""
 
     @property
     def profile(self) -> Profile:
@@ -101,7 +103,7 @@ class DisplayManager:
         Returns:
             What is shown, line by line. `is_truncated` says whether something was cut, `cut` what.
         """
-        fitted = fit(joined_lines(text), self.profile.as_phones_measure(), style)
+        fitted = fit(joined_lines(text), self._as_phones_measure(self.profile), style)
         await self._show(TextWall(text=fitted.text), duration)
         return fitted
 
@@ -122,7 +124,7 @@ class DisplayManager:
         Returns:
             What is shown of each.
         """
-        phone = self.profile.as_phones_measure()
+        phone = self._as_phones_measure(self.profile)
         first, second = usual_columns(phone)
         one = fit(joined_lines(left), attrs.evolve(phone, width=first), style)
         other = fit(joined_lines(right), attrs.evolve(phone, width=phone.width - second), style)
@@ -139,7 +141,7 @@ class DisplayManager:
         Returns:
             What is shown of each.
         """
-        phone = self.profile.as_phones_measure()
+        phone = self._as_phones_measure(self.profile)
         head = fit(checked_text("title", title), phone, style, max_lines=1)
         room = phone.max_bytes - head.bytes - len("\n\n")
         body = fit(joined_lines(text), phone, style, max_lines=phone.max_lines - 2, max_bytes=room)
@@ -176,11 +178,11 @@ class DisplayManager:
             SlowConsumerError: what the stream raises.
         """
         profile = self.profile
-        view = make_view(profile.as_phones_measure())
+        view = make_view(self._as_phones_measure(profile))
         async for said in speech:
             if self.profile is not profile:
                 profile = self.profile
-                view = make_view(profile.as_phones_measure())
+                view = make_view(self._as_phones_measure(profile))
             speaker = said.speaker_id if isinstance(said, Transcript) and said.speaker_id != _NOBODY else None
             if view.update(said.text, is_final=said.is_final, speaker=speaker, utterance=said.utterance_id):
                 await self._show(TextWall(text=view.text), duration)
@@ -275,6 +277,11 @@ class DisplayManager:
             checked_seconds("duration", duration, hint="None to leave it on")
         await trio.lowlevel.checkpoint()
         self._link.post(_LANE, DisplayEvent(layout=layout, view="main", duration=duration), lifetime=duration)
+
+    def _as_phones_measure(self, profile: Profile) -> Profile:
+        if self._measured is None or self._measured[0] is not profile:
+            self._measured = profile, profile.as_phones_measure()
+        return self._measured[1]
 
     def _check_bitmaps(self) -> None:
         check_hardware(self._link, lambda capabilities: capabilities.has_display, "display")

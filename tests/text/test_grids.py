@@ -9,7 +9,9 @@ from mentra_trio.text import (
     NEX,
     PROFILES,
     Align,
+    BreakMode,
     Profile,
+    Style,
     bullets,
     byte_size,
     columns,
@@ -55,6 +57,14 @@ def test_columns_that_share_a_row_still_have_no_more_rows_than_the_display() -> 
 
 def test_columns_say_when_a_text_has_no_room() -> None:
     assert columns("a\nb\nc", "x", G1, max_lines=2).is_truncated
+
+
+def test_columns_are_wrapped_as_asked_for() -> None:
+    """The reference takes a break mode, and ignores it (P4 7)."""
+    text = "Boil the water, add the rice and wait"
+    words = columns(text, "", G1, left_width=90).left
+    cut = columns(text, "", G1, Style(mode=BreakMode.CHARACTER_NO_HYPHEN), left_width=90).left
+    assert (words[0], cut[0]) == ("Boil the", "Boil the w")
 
 
 def test_the_place_of_columns_can_be_chosen() -> None:

@@ -97,7 +97,10 @@ def test_nothing_but_white_space_is_lost_and_nothing_is_added(
     lines = list(iter_lines(text, profile, style, width=width, max_bytes=max_bytes))
     shown = shown_text([line.text for line in lines], [line.is_hyphenated for line in lines], style.hyphen)
     assert without_white_space(shown) == without_white_space(text)
-    if not style.trim and style.keep_newlines:
+    if style.trim:
+        ends = [(graphemes(line.text)[0], graphemes(line.text)[-1]) for line in lines if line.text]
+        assert not {*itertools.chain(*ends)} & {*WHITE_SPACE}
+    elif style.keep_newlines:
         gaps = [text[a.end : b.start] for a, b in itertools.pairwise(lines)]
         assert all(gap.strip("\n\r\v\f\u2028\u2029") == "" for gap in gaps)
 

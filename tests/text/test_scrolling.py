@@ -11,3 +11,12 @@ def test_what_can_be_seen_is_one_text_without_the_empty_lines_behind_it() -> Non
 
     assert view.lines == ("one", "", "")
     assert view.text == "one"
+
+
+def test_appending_nothing_changes_nothing() -> None:
+    """The reference appends an empty line then (P4 6)."""
+    view = ScrollView(2)
+    view.show(["one", "two", "three"])
+    view.append([])
+
+    assert (view.all_lines, view.offset) == (("one", "two", "three"), 0)
