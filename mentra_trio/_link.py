@@ -136,6 +136,11 @@ class Link(Protocol):
     """The session as managers see it."""
 
     @property
+    def package_name(self) -> str:
+        """The app."""
+        ...
+
+    @property
     def base_url(self) -> str:
         """Where the cloud's HTTP API is reached now (P1 8.1); another cloud may take the session over (D17)."""
         ...

@@ -21,7 +21,17 @@ from mentra_trio import (
 from mentra_trio.managers.camera.video import VideoStream
 from mentra_trio.models import AudioOptions, ExistingVideo, VideoOptions, VideoState, VideoUrls
 from mentra_trio.session import SessionHandler
-from tests.scripted_cloud import Call, CloudSocket, Connected, Json, connected, open_app, open_cloud, stop_request
+from tests.scripted_cloud import (
+    PACKAGE,
+    Call,
+    CloudSocket,
+    Connected,
+    Json,
+    connected,
+    open_app,
+    open_cloud,
+    stop_request,
+)
 
 RTMP = "rtmp://live.example.com/app/key"
 HLS = {"hlsUrl": "https://c.example.com/video.m3u8", "dashUrl": "https://c.example.com/video.mpd"}
@@ -353,7 +363,7 @@ async def begin_with_clear(at: Scene, *, takeover: bool = False) -> Viewer:
 async def test_a_stream_that_was_left_behind_is_stopped_first(autojump_clock: MockClock) -> None:
     async with scene() as at:
         await begin_with_clear(at)
-        await answer_check(at.socket, type="unmanaged", streamId="s0", status="active", requestingAppId="me")
+        await answer_check(at.socket, type="unmanaged", streamId="s0", status="active", requestingAppId=PACKAGE)
         assert "streamId" not in await at.socket.expect("stream_stop")
         await answer_check(at.socket)
         await at.socket.expect("stream_request")
@@ -373,6 +383,23 @@ async def test_another_apps_stream_is_only_taken_over_on_request(autojump_clock:
             await wait_all_tasks_blocked()
             assert isinstance(viewer.outcome, StreamError)
             assert viewer.outcome.code == "CAMERA_IN_USE"
+
+
+@pytest.mark.parametrize("takeover", [False, True])
+async def test_another_apps_direct_stream_is_not_stopped_to_find_that_out(
+    autojump_clock: MockClock, takeover: bool
+) -> None:
+    """P3 6.2: the cloud tells the phone to stop whatever streams, also where that belongs to another app."""
+    async with scene() as at:
+        viewer = await begin_with_clear(at, takeover=takeover)
+        await answer_check(at.socket, type="unmanaged", streamId="s0", status="active", requestingAppId="com.other")
+        if takeover:
+            await at.socket.expect("stream_request")
+        else:
+            await wait_all_tasks_blocked()
+            assert isinstance(viewer.outcome, StreamError)
+            assert viewer.outcome.code == "CAMERA_IN_USE"
+            assert at.socket.unread() == []
 
 
 async def test_a_cloud_that_does_not_answer_knows_of_no_stream(autojump_clock: MockClock) -> None:

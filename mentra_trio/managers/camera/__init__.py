@@ -150,7 +150,7 @@ class CameraManager:
             if self._busy_until > trio.current_time():
                 with trio.move_on_at(self._busy_until):
                     await self._link.state.device.wait_for(lambda _: False)  # raises when the session is over
-                self._check_camera()
+            self._check_camera()
             try:
                 answer = await self._link.call(request, on_taken=self._note_work, on_written=self._note_work)
             except MentraError:

@@ -276,8 +276,9 @@ async def end_left_behind(link: Link) -> ExistingVideo | None:
     """
     try:
         found = await check(link)
-        if found is None:
-            return None
+        if found is None or found.package_name not in {None, link.package_name}:
+            # Asked to stop what streams for another app, the cloud tells the phone to, whoever it belongs to (P3 6.2).
+            return found
         await link.send(StopManagedStream() if found.is_managed else StopStream())
         return await check(link)
     except RequestTimedOutError:
