@@ -333,20 +333,17 @@ async def test_the_next_photo_waits_until_the_glasses_are_done_with_a_cancelled_
 
 
 async def test_a_photo_whose_turn_comes_during_a_stream_fails_at_once(autojump_clock: MockClock) -> None:
-    async with scene() as at:
+    async with scene() as at, trio.open_nursery() as nursery:
         first = await at.shoot()
         at.nursery.start_soon(at.shots.take)
-
-        async def film() -> None:
-            async with at.session.camera.open_stream("rtmp://live.example.com/app/key", clear=False) as stream:
-                await stream.wait_end()
-
-        at.nursery.start_soon(film)
+        stream = at.session.camera.open_stream("rtmp://live.example.com/app/key", clear=False)
+        nursery.start_soon(stream.__aenter__)
         await at.socket.expect("stream_request")
         await upload_photo(at.app, first)
         await wait_all_tasks_blocked()
         assert {getattr(outcome, "code", None) for _, outcome in at.shots.outcomes} == {None, "CAMERA_BUSY"}
         assert at.socket.unread() == []
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_photo_that_was_cancelled_while_it_was_sent_is_waited_for_too(autojump_clock: MockClock) -> None:
