@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mentra_trio.text.bitmap import Bitmap, BitmapError, fit_bitmap, read_bmp
+from tests.effort import effort
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "display" / "bitmap.json"
 CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text("utf-8"))["cases"] if VECTORS.exists() else []
@@ -63,11 +64,13 @@ def bitmaps(draw: st.DrawFn, width: int = 70, height: int = 8) -> Bitmap:
     return Bitmap(width=across, height=len(rows), rows=tuple(rows))
 
 
+@effort(50)
 @given(bitmaps())
 def test_what_is_written_can_be_read(bitmap: Bitmap) -> None:
     assert read_bmp(bitmap.to_bmp()) == bitmap
 
 
+@effort(50)
 @given(bitmap=bitmaps(), bits=st.sampled_from([1, 4, 8, 24, 32]), top_down=st.booleans(), turned=st.booleans())
 def test_every_kind_of_file_says_the_same(*, bitmap: Bitmap, bits: int, top_down: bool, turned: bool) -> None:
     assert read_bmp(file_of(bitmap, bits, top_down=top_down, turned=turned)) == bitmap
@@ -161,6 +164,7 @@ def test_what_cannot_be_shown_is_refused(data: bytes, text: str) -> None:
         fit_bitmap(data)
 
 
+@effort(50)
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda data: changed(10, data)))
 def test_any_bytes_are_a_bitmap_or_an_error(data: bytes) -> None:
     try:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mentra_trio.text import G1, NEX, PROFILES, CaptionView, Profile, byte_size, graphemes, measure, wrap
+from tests.effort import effort
 
 from .speech import transcripts
 
@@ -319,6 +320,7 @@ STEPS = st.tuples(
 )
 
 
+@effort(50)
 @given(st.lists(STEPS, max_size=30), st.sampled_from([NARROW, FEW_BYTES, *PROFILES]))
 def test_whatever_a_recogniser_tells_can_be_shown(
     steps: list[tuple[str, bool, str | None, str | None]], profile: Profile

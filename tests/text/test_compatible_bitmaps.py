@@ -8,18 +8,19 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mentra_trio.text import compatible as c
 from mentra_trio.text.bitmap import Bitmap, BitmapError, fit_bitmap, read_bmp
+from tests.effort import effort
 
 from .test_bitmap import bitmaps, file_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-few = settings(max_examples=25)
+few = effort(25)
 READY = Bitmap(width=576, height=135, rows=(5,) * 135).to_bmp()
 
 

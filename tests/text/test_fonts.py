@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageFont
 
@@ -15,6 +15,7 @@ from mentra_trio.text import G1, Align, Style
 from mentra_trio.text.fonts import FONT_FOLDERS, FontError, find_font, missing_characters
 from mentra_trio.text.lettering import check_shaping, letter
 from mentra_trio.text.preview import render
+from tests.effort import effort
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +89,7 @@ def test_what_is_no_font_is_a_named_error(tmp_path: Path, data: bytes) -> None:
         letter("a", font=tmp_path / "missing.ttf")
 
 
-@settings(max_examples=25)
+@effort(25)
 @given(place=st.integers(PLACE, PLACE + 200), data=st.binary(min_size=1, max_size=4), char=st.characters())
 def test_a_spoiled_font_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, place: int, data: bytes, char: str

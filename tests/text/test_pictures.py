@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from PIL import Image
 
 from mentra_trio import ConfigError
@@ -26,13 +26,14 @@ from mentra_trio.text.pictures import (
     picture,
     to_image,
 )
+from tests.effort import effort
 
 from .test_bitmap import bitmaps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-few = settings(max_examples=25)
+few = effort(25)
 
 
 def flat(level: int, size: tuple[int, int] = (40, 20)) -> Image.Image:

@@ -7,7 +7,7 @@ import math
 
 import attrs
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mentra_trio.text import (
@@ -29,6 +29,7 @@ from mentra_trio.text import (
 )
 from mentra_trio.text.clusters import is_simple
 from mentra_trio.text.kinds import WHITE_SPACE
+from tests.effort import effort
 
 SAMPLES = [
     "The ferry leaves at seven. ",
@@ -79,6 +80,7 @@ def texts_of(
     return [line.text for line in iter_lines(text, profile, style, width=width, max_bytes=max_bytes)]
 
 
+@effort(50)
 @given(*LAYOUTS)
 def test_no_line_is_wider_than_the_display_but_for_a_single_grapheme(
     text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
@@ -90,6 +92,7 @@ def test_no_line_is_wider_than_the_display_but_for_a_single_grapheme(
         assert not line.is_oversized or len(graphemes(line.text)) == 1
 
 
+@effort(50)
 @given(*LAYOUTS)
 def test_nothing_but_white_space_is_lost_and_nothing_is_added(
     text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
@@ -105,6 +108,7 @@ def test_nothing_but_white_space_is_lost_and_nothing_is_added(
         assert all(gap.strip("\n\r\v\f\u2028\u2029") == "" for gap in gaps)
 
 
+@effort(50)
 @given(*LAYOUTS)
 def test_a_line_is_the_part_of_the_text_that_it_says(
     text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
@@ -114,6 +118,7 @@ def test_a_line_is_the_part_of_the_text_that_it_says(
         assert line.text == text[line.start : line.end] + (style.hyphen if line.is_hyphenated else "")
 
 
+@effort(50)
 @given(*LAYOUTS)
 def test_a_line_depends_on_nothing_behind_it(
     text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
@@ -123,6 +128,7 @@ def test_a_line_depends_on_nothing_behind_it(
     assert texts_of(f"{text} e\u0301", profile, style, width, max_bytes)[: len(lines)] == lines
 
 
+@effort(50)
 @given(*LAYOUTS)
 def test_graphemes_stay_whole(text: str, profile: Profile, style: Style, width: float | None, max_bytes: float) -> None:
     style = attrs.evolve(style, keep_newlines=True)
@@ -134,6 +140,7 @@ def test_graphemes_stay_whole(text: str, profile: Profile, style: Style, width: 
         assert {line.start, line.end} <= places
 
 
+@effort(50)
 @given(*LAYOUTS)
 def test_bytes_that_no_line_has_change_nothing(
     text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
@@ -144,6 +151,7 @@ def test_bytes_that_no_line_has_change_nothing(
     assert texts_of(text, profile, style, width, max_bytes) == [line.text for line in lines]
 
 
+@effort(50)
 @given(*LAYOUTS)
 def test_wrapping_what_was_wrapped_changes_nothing(
     text: str, profile: Profile, style: Style, width: float | None, max_bytes: float
@@ -153,6 +161,7 @@ def test_wrapping_what_was_wrapped_changes_nothing(
     assert texts_of("\n".join(lines), profile, again, width, max_bytes) == lines
 
 
+@effort(50)
 @given(TEXTS, DISPLAYS, STYLES, WIDTHS, st.integers(0, 300), st.integers(0, 6))
 def test_limits_hold_and_what_is_cut_is_told(
     text: str, profile: Profile, style: Style, width: float | None, max_bytes: int, max_lines: int
@@ -170,6 +179,7 @@ def test_limits_hold_and_what_is_cut_is_told(
     assert without_white_space(shown + wrapped.cut) == without_white_space(text)
 
 
+@effort(50)
 @given(TEXTS, DISPLAYS, STYLES, st.integers(1, 7), st.integers(0, 200))
 def test_pages_put_together_are_the_text(
     text: str, profile: Profile, style: Style, max_lines: int, max_bytes: int
@@ -186,6 +196,7 @@ def test_pages_put_together_are_the_text(
         assert byte_size(page.text) <= max_bytes or (len(page.lines) == 1 and page.lines[0].is_oversized)
 
 
+@effort(50)
 @given(TEXTS, DISPLAYS, STYLES)
 def test_what_is_fitted_fits(text: str, profile: Profile, style: Style) -> None:
     fitted = fit(text, profile, style)
@@ -202,6 +213,7 @@ def test_what_is_fitted_fits(text: str, profile: Profile, style: Style) -> None:
         assert without_white_space(shown + fitted.cut) == without_white_space(text)
 
 
+@effort(50)
 @given(TEXTS, DISPLAYS, STYLES)
 def test_a_phone_shows_what_is_fitted_to_it_line_by_line(text: str, profile: Profile, style: Style) -> None:
     """Phones wrap once more, as the reference does by default (P4 3.1)."""
@@ -214,12 +226,14 @@ def test_a_phone_shows_what_is_fitted_to_it_line_by_line(text: str, profile: Pro
     assert [line.strip(trimmed) for line in on_phone.texts] == [line.strip(trimmed) for line in fitted.texts or [""]]
 
 
+@effort(50)
 @given(TEXTS, DISPLAYS, WIDTHS, st.sampled_from(["...", "\u2026", "", "----------"]))
 def test_what_is_shortened_fits(text: str, profile: Profile, width: float | None, ellipsis: str) -> None:
     limit = profile.width if width is None else width
     assert measure(shorten(text, profile, width=width, ellipsis=ellipsis), profile) <= limit
 
 
+@effort(50)
 @given(TEXTS, st.integers(4, 60))
 def test_parts_put_together_are_the_text(text: str, size: int) -> None:
     parts = split_bytes(text, size)
@@ -227,6 +241,7 @@ def test_parts_put_together_are_the_text(text: str, size: int) -> None:
     assert all(byte_size(part) <= size for part in parts)
 
 
+@effort(50)
 @given(TEXTS, TEXTS, DISPLAYS, STYLES)
 def test_columns_fit(left: str, right: str, profile: Profile, style: Style) -> None:
     result = columns(left, right, profile, style)
@@ -236,6 +251,7 @@ def test_columns_fit(left: str, right: str, profile: Profile, style: Style) -> N
     assert all(measure(row, profile) <= profile.width for row in result.lines)
 
 
+@effort(50)
 @given(TEXTS)
 def test_a_text_is_the_sum_of_its_graphemes(text: str) -> None:
     assert "".join(graphemes(text)) == text
@@ -246,7 +262,7 @@ def test_a_text_is_the_sum_of_its_graphemes(text: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=20)
+@effort(6)
 @given(st.sampled_from(list("a\u4e00\uac00\U0001f600\u0e01#")))
 def test_characters_that_are_called_simple_join_no_neighbour(other: str) -> None:
     from wcwidth import iter_graphemes  # noqa: PLC0415
