@@ -85,6 +85,8 @@ class _Replay:
     """What has to have happened before the next thing is played."""
     _moment: float = attrs.field(init=False, default=0.0)
     """When the step before happened: waiting times count from there."""
+    _moments: dict[int, float] = attrs.field(init=False, factory=dict[int, float])
+    """By identity of what was played or sent: when that was."""
     _stopping: trio.Event = attrs.field(init=False, factory=trio.Event)
     _running: int = attrs.field(init=False, default=0)
     """Servers of the scenario that run."""
@@ -222,7 +224,7 @@ class _Replay:
     # Playing
 
     async def _play(self, item: Item) -> None:
-        self._moment = trio.current_time()
+        self._moment = self._moments[id(item)] = trio.current_time()
         match item.dir, item.kind:
             case "app", _:
                 await perform(self.app, item)
@@ -469,7 +471,7 @@ class _Replay:
     ) -> T | None:
         """Take the next thing from a source, and see that it came in time; `None` if it is optional and absent."""
         low, high = _window(item)
-        base = self._moment
+        base = self._moment if item.since is None else self._moments.get(id(item.since), self._moment)
         with trio.move_on_at(base + high + EPSILON):
             await trio.lowlevel.checkpoint()
             while not source() and not (item.is_optional and item.window is None):
@@ -486,7 +488,7 @@ class _Replay:
         if low and at < base + low - EPSILON:  # without a least pause, things of different kinds have no order
             self._fail(item, f"happened {at - base:.2f} s after the step before, expected at least {low:.2f} s")
         if item.dir == "out":
-            self._moment = max(base, at)
+            self._moment = self._moments[id(item)] = max(self._moment, at)
         return found
 
     def _instead(self) -> str:

@@ -11,6 +11,7 @@ name, so that it also holds for recordings that nobody has seen. Its keys::
     set, remove         fields (dotted paths) that are different
     rename, scale       fields of another name or unit
     window              seconds since the item before, at least and at most
+    since               true: the window counts from the item of `after` (of the last)
     before, behind      items that happen in addition, around this one
     rewrite             a change that needs more than one item: a function of `rewrites`
 
@@ -125,6 +126,7 @@ class Row:
     rename: dict[str, str] = attrs.field(factory=dict[str, str])
     scale: dict[str, float] = attrs.field(factory=dict[str, float])
     window: list[float] | None = None
+    since: bool = False
     before: list[Json] = attrs.field(factory=list[Json])
     behind: list[Json] = attrs.field(factory=list[Json])
     rewrite: str | None = None
@@ -139,6 +141,8 @@ class Row:
         if not (self.drop or self.set or self.remove or self.rename or self.scale or self.window
                 or self.before or self.behind or self.rewrite):  # fmt: skip
             raise RowError(f"{self.reason!r}: a row has to say what happens instead")
+        if self.since and not (self.window and self.after):
+            raise RowError(f"{self.reason!r}: only a window counts since what it comes after")
         if self.rewrite is not None and self.rewrite not in rewrites.REWRITES:
             raise RowError(f"{self.reason!r}: there is no rewrite {self.rewrite!r}")
 
@@ -152,18 +156,24 @@ class Row:
             place = next((n for n, other in enumerate(items) if other is item), None)
             if place is None:  # taken out along with another one
                 continue
-            if self._is_in_place(items[:place], variables):
+            before = self._in_place(items[:place], variables)
+            if before is not None:
                 count += 1
+                if self.since:
+                    item.since = before[-1]
                 self._change(items, item, variables)
         return count
 
-    def _is_in_place(self, earlier: Sequence[Item], variables: Variables) -> bool:
-        """Tell whether what is before an item fulfils the conditions, and bind their variables."""
+    def _in_place(self, earlier: Sequence[Item], variables: Variables) -> list[Item] | None:
+        """Give what fulfils the conditions before an item, and bind their variables; `None` if not all are."""
+        found: list[Item] = []
         for number, condition in enumerate(self._conditions()):
             until = self.until if number == 0 else None
-            if not _holds(condition, until, earlier, variables):
-                return False
-        return True
+            item = _found(condition, until, earlier, variables)
+            if item is None:
+                return None
+            found.append(item)
+        return found
 
     def _conditions(self) -> list[Json]:
         if self.after is None:
@@ -197,16 +207,16 @@ class Row:
             rewrites.drop(items, item)
 
 
-def _holds(condition: Json, until: Json | None, earlier: Sequence[Item], variables: Variables) -> bool:
-    """Tell whether there is such an item, and bind its variables."""
+def _found(condition: Json, until: Json | None, earlier: Sequence[Item], variables: Variables) -> Item | None:
+    """Give the last such item, and bind its variables."""
     for item in reversed(earlier):
         bound = dict(variables)
         if fits(condition, item, bound):
             variables.update(bound)
-            return True
+            return item
         if until is not None and fits(until, item, dict(variables)):
-            return False
-    return False
+            return None
+    return None
 
 
 def _filled(value: object, variables: Variables) -> object:

@@ -440,6 +440,10 @@ def test_a_row_adds_items() -> None:
         ('[[row]]\nsection = "P1"\nreason = " "\nstep = {}\ndrop = true', "needs a section and a reason"),
         ('[[row]]\nsection = "P1"\nreason = "because"\nstep = {}', "what happens instead"),
         ('[[row]]\nsection = "P1"\nreason = "because"\nstep = {}\nrewrite = "nonsense"', "there is no rewrite"),
+        (
+            '[[row]]\nsection = "P1"\nreason = "because"\nstep = {}\nwindow = [0, 1]\nsince=true',
+            "only a window counts",
+        ),
         ('[[row]]\nsection = "P1"\nreason = "because"\nstep = { name = "x" }\ndrop = true', "items have no"),
         ("[[excuse]]", "unknown tables"),
     ],

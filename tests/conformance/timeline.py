@@ -53,6 +53,8 @@ class Item:
     """Recorded seconds since the step before."""
     window: tuple[float, float] | None = None
     """Seconds since the item before in which this one has to come, where a row says so."""
+    since: Item | None = None
+    """What `window` counts from instead of the item before."""
     is_optional: bool = False
     """Whether a row allows it to be absent. It is only waited for when it has a window."""
     message: object = None

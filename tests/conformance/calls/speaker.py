@@ -66,7 +66,7 @@ async def _wait_or_not(app: App, item: Item, play: Play) -> object:
     async def wait() -> None:
         try:
             await play()
-        except (MentraError, ValueError) as error:
+        except (MentraError, ValueError, TypeError) as error:
             failures.append(error)
 
     app.nursery.start_soon(wait)

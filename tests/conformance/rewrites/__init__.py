@@ -68,6 +68,7 @@ from .sound import (
     interrupts,
     one_stream_at_a_time,
     own_cloud,
+    refuses_sound,
     sound_waits_for_link,
     waits_longer,
 )
@@ -167,6 +168,7 @@ REWRITES: dict[str, Rewrite] = {
         reconnects,
         refused_upgrade,
         refuses_call,
+        refuses_sound,
         refuses_pair,
         refuses_photo,
         refuses_unparseable,

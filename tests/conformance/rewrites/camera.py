@@ -50,7 +50,7 @@ def takes_upload(items: list[Item], item: Item) -> None:
     items.remove(result)
     sent = next(other for other in reversed(earlier) if is_request(other))
     file = cast("Json", field(sent.message, "form", "photo", "file"))
-    result.kind, result.window = "return", None
+    result.kind, result.window, result.since = "return", None, None
     result.value = {"data": file["content"], "contentType": file["content_type"], "filename": file["filename"]}
     items.insert(items.index(item) + 1, result)
 
@@ -77,4 +77,4 @@ def unanswered_check(items: list[Item], item: Item) -> None:
     if not answers:
         item.kind, item.value = "error", "rejected"
     elif all(field(answer.message, "requestId") not in {None, *ids} for answer in answers):
-        item.kind, item.value, item.window = "error", "RequestTimedOutError", (5.0, 5.1)
+        item.kind, item.value, item.window, item.since = "error", "RequestTimedOutError", (5.0, 5.1), asked[-1]

@@ -19,6 +19,10 @@ _NAMES = {"microphone": "MICROPHONE", "camera": "CAMERA", "location": "LOCATION"
           "notifications": "READ_NOTIFICATIONS"}  # fmt: skip
 
 
+_LONGEST_FIRST_PAUSE = 1.0
+"""Seconds after which a storage that could not be read is asked again."""
+
+
 def _results(items: list[Item], api: int | None) -> list[Item]:
     return [item for item in items if item.dir == "result" and item.api == api]
 
@@ -55,7 +59,8 @@ def one_question(items: list[Item], item: Item) -> None:
 def refuses_call(items: list[Item], item: Item) -> None:
     """Let a call fail with a `ValueError`, and nothing come of it."""
     for result in _results(items, item.api):
-        _fail(items, result, "ValueError")
+        items.remove(result)
+        items.insert(items.index(item) + 1, new_error(result, "ValueError"))  # at the call, whatever was waited for
     if not (item.method or "").startswith("storage."):
         return
     place = items.index(item)
@@ -109,16 +114,46 @@ def unread_storage(items: list[Item], item: Item) -> None:
         )
     else:
         is_read = any(other.dir == "in" and is_rest(other) for other in items)
-    if not is_read:
-        _fail(items, item, "StorageError")
+    if is_read:
+        return
+    _fail(items, item, "StorageError")
+    if answer is not None:
+        start, end = items.index(answer) + 1, items.index(call) + 1
+        since = sum(other.wait for other in items[start:end] if other.dir in ("app", "in", "out"))
+        if since >= _LONGEST_FIRST_PAUSE:
+            items[end:end] = _again(loads[-1], answer, f"{field(loads[-1].message, 'http')} again for {item.api}")
 
 
 def texts_only(items: list[Item], item: Item) -> None:
-    """Give JSON that is no text as its text."""
-    call = next(other for other in items if other.dir == "app" and other.api == item.api)
-    if item.method == "storage.get" and not isinstance(item.value, str):
-        item.value = None if isinstance(item.value, dict) else json.dumps(item.value)
-    del call
+    """Give JSON that is no text as its text, and what lies in an object under a key with dots."""
+    place = items.index(item)
+    tables = [field(other.message, "body", "data") for other in items[:place] if other.dir == "in" and is_rest(other)]
+    found = next(table for table in map(as_object, reversed(tables)) if table is not None)
+    odd = {key: value for key, value in found.items() if not isinstance(value, str)}
+    texts = dict(_texts(odd, ""))
+    (key, *_) = [*next(other for other in items if other.dir == "app" and other.api == item.api).args, ""]
+    name = cast("str", key)
+    match item.method:
+        case "storage.get_all":
+            told = cast("Json", item.value)
+            item.value = {**{one: value for one, value in told.items() if odd.get(one, ...) != value}, **texts}
+        case "storage.keys":
+            spelled = {each: list(dict(_texts({each: value}, ""))) for each, value in odd.items()}
+            item.value = [one for each in cast("list[str]", item.value) for one in spelled.get(each, [each])]
+        case "storage.has":
+            item.value = item.value is True and (name not in odd or name in texts)
+        case _:
+            item.value = texts.get(name) if name in odd and item.value == odd[name] else item.value
+
+
+def _texts(values: Json, path: str) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        inner = as_object(value)
+        if inner is not None:
+            yield from _texts(inner, f"{path}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            yield path + key, text
 
 
 def kept_for_flush(items: list[Item], item: Item) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, cast
 
 from tests.conformance.marks import bytes_of
@@ -47,6 +48,23 @@ def _has_stream(items: list[Item]) -> bool:
         elif item.dir == "result" and item.kind == "error" and item.method == "speaker.create_stream":
             opened -= 1
     return opened > 0
+
+
+def refuses_sound(items: list[Item], item: Item) -> None:
+    """A volume that is none, or an address that no phone can fetch, raises at the call, and nothing is sent."""
+    volume = item.kwargs.get("volume", 1)
+    is_number = isinstance(volume, int | float) and not isinstance(volume, bool)
+    is_address = item.method != "speaker.play" or re.match(r"https?://[^/\s]", str(item.args[0])) is not None
+    if is_address and is_number and 0 <= cast("float", volume) <= 1:
+        return
+    place = items.index(item) + 1
+    if any(other.kind == "error" and other.api == item.api for other in items[place:]):
+        return  # the reference refuses it too
+    asked = next(other for other in items[place:] if field(other.message, "type") == "audio_play_request")
+    for other in list(items[place:]):
+        if other is asked or (other.dir == "result" and other.api == item.api):
+            items.remove(other)
+    items.insert(place, new_error(item, "ValueError" if is_number else "TypeError"))
 
 
 def in_pieces(items: list[Item], item: Item) -> None:

@@ -33,8 +33,6 @@ _WORDS = {
 _ENDS = frozenset({"stopped", "timeout", "error"})
 _LIMIT = 45.0
 """Seconds that a managed start waits for the first word of it."""
-_PING = 8.0
-"""Seconds between the pings of this SDK (D20)."""
 _ENVELOPE = ("packageName", "sessionId", "timestamp")
 _ADDRESS = re.compile(r"(rtmps?|srt|https?)://")
 
@@ -190,15 +188,12 @@ def _overdue(items: list[Item], call: Item) -> None:
     """Nothing is heard of the start in time: it is taken back."""
     start = items.index(call)
     last = next(n for n in range(len(items) - 1, start, -1) if items[n].dir != "runner")
-    # Pings are more frequent here (D20), so they do not tell how late it is.
-    played = [other for other in items[start:] if other.dir in ("app", "in", "out")]
-    left = _LIMIT - sum(_PING if field(other.message, "type") == "ping" else other.wait for other in played)
     request = next(other for other in items[start:] if field(other.message, "type") == "managed_stream_request")
     told = cast("Json", request.message)
     message: Json = {name: told[name] for name in _ENVELOPE if name in told}
     message["type"] = "managed_stream_stop"
     result = _resolve(items, call, last, kind="error", value="RequestTimedOutError")
-    stop = copy_item(request, message=message, window=(left - 0.5, left + 0.5))
+    stop = copy_item(request, message=message, window=(_LIMIT - 0.5, _LIMIT + 0.5), since=request)
     items.insert(items.index(result), stop)
 
 
