@@ -184,13 +184,16 @@ class Glasses:
         """Wait until something else is drawn."""
         await self._changed.wait()
 
-    def picture(self, *, font: str | PathLike[str] | None = None) -> Image.Image:
+    def picture(
+        self, *, font: str | PathLike[str] | None = None, fallbacks: Sequence[str | PathLike[str]] | None = None
+    ) -> Image.Image:
         """Draw what is on the display now, as an image of Pillow: `.save("screen.png")` writes it.
 
         Characters are as wide, and lines as long, as on the model that is worn (`mentra_trio.text.preview`): phones
         break lines at pixels and not at words, so that these may end elsewhere than `lines`. The simulated glasses
-        count as Even Realities G1, and so do models without a display. `font` is a font file to draw letters in; that
-        of Pillow, without one, has boxes for most that is not ASCII.
+        count as Even Realities G1, and so do models without a display. `font` is a font file to draw letters in, that
+        of Pillow without one, which has little more than ASCII; `fallbacks` are font files for what it lacks. Without
+        them the fonts of the machine are searched, so the picture may be another one elsewhere.
 
         Raises:
             ConfigError: Pillow is not installed; the extra `images` brings it. Or there is no such font.
@@ -198,7 +201,7 @@ class Glasses:
         """
         from .pictures import draw  # noqa: PLC0415 - the simulator works without Pillow
 
-        return draw(self.screen, PROFILES.for_model(self.model), font)
+        return draw(self.screen, PROFILES.for_model(self.model), font, fallbacks)
 
     def draw(self, message: JsonObject) -> None:
         """Show what the phone was told to show. What the phone cannot draw leaves the display as it is.

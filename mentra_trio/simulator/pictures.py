@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mentra_trio.text.preview import double_text_wall, reference_card, render, text_wall
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from mentra_trio.text._pillow import Image
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from .glasses import Screen
 
 
-def draw(screen: Screen, profile: Profile, font: str | PathLike[str] | None) -> Image.Image:
+def draw(
+    screen: Screen,
+    profile: Profile,
+    font: str | PathLike[str] | None,
+    fallbacks: Sequence[str | PathLike[str]] | None,
+) -> Image.Image:
     """Draw a screen as a display shows it. Raises `BitmapError` for a bitmap that cannot be shown."""
     if screen.bitmap is not None:
         return render(screen.bitmap, profile)
@@ -28,4 +34,4 @@ def draw(screen: Screen, profile: Profile, font: str | PathLike[str] | None) -> 
             lines = reference_card(title, text, profile)
         case _:
             lines = []
-    return render(lines, profile, font=font)
+    return render(lines, profile, font=font, fallbacks=fallbacks)

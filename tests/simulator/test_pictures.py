@@ -78,6 +78,14 @@ async def test_another_font_can_be_asked_for(tmp_path: Path) -> None:
     assert glasses.picture(font=file).tobytes() == glasses.picture().tobytes()
     with pytest.raises(FontError, match="no font that can be read"):
         glasses.picture(font=tmp_path / "missing.ttf")
+    with pytest.raises(FontError, match="no font that can be read"):
+        glasses.picture(fallbacks=[tmp_path / "missing.ttf"])
+
+
+async def test_what_no_font_has_is_a_box() -> None:
+    glasses = await glasses_with({"layoutType": "text_wall", "text": "\u4e2d"})
+
+    assert glasses.picture(fallbacks=()).tobytes() == render("\u4e2d", G1, fallbacks=()).tobytes()
 
 
 async def test_a_bitmap_is_seen_pixel_by_pixel() -> None:
