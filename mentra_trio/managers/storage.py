@@ -19,6 +19,7 @@ from mentra_trio._wire.actions.storage import (
     StoreValue,
     StoreValues,
     checked_key,
+    checked_kind,
     from_text,
     to_text,
 )
@@ -98,9 +99,11 @@ class StorageManager:
 
         Raises:
             DecodeError: what is stored is no such type.
+            TypeError: nothing of JSON can be made into this type.
             StorageError: nothing is known yet, and the cloud could not be asked. It is asked again later.
         """
         key = checked_key(key)
+        checked_kind(as_type)
         await self._load(key)
         text = self._shelf.get(key)
         return default if text is None else text if as_type is str else from_text(text, as_type)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import enum
 import logging
 import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 import attrs
 import pytest
@@ -15,6 +19,7 @@ from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from mentra_trio import LinkState, MentraSession, SessionClosedError, SessionConfig
 from mentra_trio._net.rest import HttpAnswer, HttpClient
+from mentra_trio._wire.actions.storage import from_text, to_text
 from mentra_trio.errors import DecodeError, StorageError, StorageLimitError, StorageRateError
 
 from .worlds import PACKAGE, USER, World, open_world
@@ -220,6 +225,25 @@ class Note:
     anything: object = None
 
 
+@attrs.frozen
+class Options:
+    theme: str = "dark"
+
+
+@dataclass
+class Settings:
+    size: int = 1
+
+
+@attrs.frozen
+class Tree:
+    branches: list[Tree] = attrs.field(factory=list["Tree"])
+
+
+class Fields(TypedDict, total=False):
+    a: str
+
+
 class Size(enum.Enum):
     SMALL = "small"
 
@@ -326,6 +350,46 @@ class TestValues:
                 await world.session.storage.get("k", as_type=kind)
 
             assert "Ana" not in str(caught.value)
+
+    @pytest.mark.parametrize("kind", [list[str], list, set[str], tuple[str, ...], Sequence[str], deque[str]])
+    @pytest.mark.parametrize("text", ['{"a":"1","b":"2"}', "{}", '"ab"', '""', "5", "null"])
+    def test_only_a_list_is_read_as_one(self, text: str, kind: type[object]) -> None:
+        """An older version of the app has stored something else, which must not be taken for its keys or letters."""
+        with pytest.raises(DecodeError):
+            from_text(text, kind)
+
+    @pytest.mark.parametrize("kind", [Options, Settings, dict, dict[str, object], Fields, list[Options], Tree])
+    @pytest.mark.parametrize("text", ["[]", '[["a","b"]]', '"ab"', '""', "5", "null", '["ab"]'])
+    def test_only_an_object_is_read_as_one(self, text: str, kind: type[object]) -> None:
+        """Else a class whose fields all have defaults would be made of anything."""
+        if kind == list[Options] and text == "[]":
+            return
+        with pytest.raises(DecodeError):
+            from_text(text, kind)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            ["a"],
+            {"a", "b"},
+            ("a", "b"),
+            deque(["a"]),
+            Options(),
+            Settings(size=3),
+            {"a": 1},
+            Tree([Tree(), Tree([Tree()])]),
+        ],
+    )
+    def test_what_was_stored_is_read_as_its_class(self, value: object) -> None:
+        assert from_text(to_text(value), type(value)) == value
+
+    @pytest.mark.parametrize("kind", [object(), "int", 5, [int], timedelta, list[timedelta], list[int] | list[str]])
+    async def test_what_cannot_be_made_of_json_is_no_type(self, autojump_clock: MockClock, kind: object) -> None:
+        """It is the author's mistake: whoever takes a `DecodeError` for old values would throw good ones away."""
+        async with open_world() as world:
+            with pytest.raises(TypeError, match="as_type"):
+                await world.session.storage.get("k", as_type=cast("type[object]", kind))
+            assert world.calls() == []
 
     @pytest.mark.parametrize("value", [object(), math.nan, {"a": math.inf}, "\ud800"])
     async def test_what_json_cannot_hold_is_refused(self, autojump_clock: MockClock, value: object) -> None:

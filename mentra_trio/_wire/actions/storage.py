@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import is_dataclass
 from http import HTTPStatus
 from types import UnionType
-from typing import Any, ClassVar, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -34,6 +37,8 @@ _NAME = "stored values"
 _UNSAFE = re.compile(r"[%.]|^\$")
 _ESCAPED = re.compile(r"%(25|2E|24)")
 _CHARACTERS = {"%": "%25", ".": "%2E", "$": "%24"}
+_LISTS = (Sequence, AbstractSet, deque)
+"""What JSON has as a list."""
 _ESCAPES = {escape[1:]: character for character, escape in _CHARACTERS.items()}
 
 
@@ -76,7 +81,7 @@ def size_of(text: str) -> int:
 
 def _make_values() -> cattrs.Converter:
     """Make what turns values of the author into JSON and back. Strict: a text is no number, and a number no text."""
-    converter = make_converter()
+    converter = make_converter(structure_fallback_factory=_nothing_reads)
 
     def plain(*kinds: type) -> None:
         for kind in kinds:
@@ -84,8 +89,58 @@ def _make_values() -> cattrs.Converter:
 
     plain(str, int, float, bool)
     converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    _read_from(converter, list, _is_list)
+    _read_from(converter, dict, _is_object)
     converter.register_structure_hook_factory(_has_other_keys, _mapping_reader)
     return converter
+
+
+def _nothing_reads(kind: object) -> NoReturn:
+    raise TypeError(f"nothing reads {_name_of(kind)}")
+
+
+def _read_from(converter: cattrs.Converter, form: type, applies: Callable[[object], bool]) -> None:
+    """Have some kinds read from this form of JSON alone.
+
+    To cattrs a text is a list of letters, an object one of keys, and a list an object whose fields all have defaults.
+    """
+    passed: list[object] = []
+    """Kinds whose reader by cattrs itself is looked up, which is found behind this one."""
+
+    def is_guarded(kind: object) -> bool:
+        if kind in passed:
+            passed.remove(kind)
+            return False
+        return applies(kind)
+
+    def guard(kind: object) -> Callable[[object, object], object]:
+        passed.append(kind)
+        read = converter.get_structure_hook(kind, cache_result=False)
+
+        def read_checked(value: object, kind: object) -> object:
+            if not isinstance(value, form):
+                raise TypeError(f"not a {form.__name__}")
+            return read(value, kind)
+
+        return read_checked
+
+    converter.register_structure_hook_factory(is_guarded, guard)
+
+
+def _is_list(kind: object) -> bool:
+    base = _class_of(kind)
+    is_listed = issubclass(base, _LISTS) and not issubclass(base, str | bytes | bytearray)
+    return is_listed and not _is_object(kind)
+
+
+def _is_object(kind: object) -> bool:
+    base = _class_of(kind)
+    return issubclass(base, Mapping) or attrs.has(base) or is_dataclass(base)
+
+
+def _class_of(kind: object) -> type[object]:
+    base: object = get_origin(kind) or kind
+    return cast("type[object]", base) if isinstance(base, type) else object
 
 
 def _has_other_keys(kind: object) -> bool:
@@ -148,6 +203,15 @@ def to_text(value: object) -> str:
     return text
 
 
+def checked_kind(kind: object) -> None:
+    """Raise `TypeError` for what nothing of JSON can be made into."""
+    try:
+        _values.get_structure_hook(kind)
+    except Exception as error:
+        msg = f"as_type is {_name_of(kind)}, which cannot be made of JSON: {error}"
+        raise TypeError(msg) from error
+
+
 def from_text(text: str, kind: type[T]) -> T:
     """Read a value that `to_text` has spelled. Raises `DecodeError`.
 
@@ -188,7 +252,7 @@ def _takes(kind: object, text: str) -> bool:
     return getattr(kind, "__supertype__", kind) is str
 
 
-def _name_of(kind: type) -> str:
+def _name_of(kind: object) -> str:
     return getattr(kind, "__name__", str(kind))
 
 
