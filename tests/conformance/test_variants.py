@@ -25,12 +25,12 @@ BODIES = {f"{case.file}-{case.name}": case.body for case in load_cases("wire")} 
 NOISE: Json = {"dir": "in", "kind": "text", "conn": 1, "message": {"type": "news_of_another_kind", "is_known": False}}
 
 
-def with_words(body: Json, **words: str) -> Json:
-    """Replace JSON texts and numbers, as they are spelled, wherever they stand."""
+def with_words(body: Json, words: dict[str, str]) -> Json:
+    """Replace texts wherever they stand."""
     text = json.dumps(body)
     for old, new in words.items():
         assert f'"{old}"' in text, old
-        text = text.replace(f'"{old}"', new)
+        text = text.replace(f'"{old}"', f'"{new}"')
     return cast("Json", json.loads(text))
 
 
@@ -71,7 +71,7 @@ def with_volume(body: Json, volume: float) -> Json:
 ODD_VALUES = "storage-get_non_string_values"
 ALL_ODD_VALUES: Json = {"n": 5, "o": {"a": 1}, "z": None, "t": True}
 VARIANTS: list[tuple[str, Callable[[Json], Json]]] = [
-    (ODD_VALUES, partial(with_words, o='"profile"')),
+    (ODD_VALUES, partial(with_words, words={"o": "profile"})),
     (ODD_VALUES, partial(with_other_read, method="storage.has", value=True)),
     (ODD_VALUES, partial(with_other_read, method="storage.keys", value=["n", "o", "z", "t"])),
     (
@@ -80,11 +80,11 @@ VARIANTS: list[tuple[str, Callable[[Json], Json]]] = [
     ),
     ("storage-get_server_error", partial(with_pause, before=10)),
     ("storage-delete_empty_key", partial(with_noise, before=9)),
-    ("permissions-ack_null_settings", partial(with_words, unknown_permission='"bluetooth"')),
+    ("permissions-ack_null_settings", partial(with_words, words={"unknown_permission": "bluetooth"})),
     ("speaker-play_volume_out_of_range", partial(with_volume, volume=-0.5)),
     ("speaker-play_volume_out_of_range", partial(with_volume, volume=1.001)),
-    ("speaker-play_relative_url", partial(with_words, **{"/sounds/ding.mp3": '"ding.mp3"'})),
-    ("speaker-play_relative_url", partial(with_words, **{"/sounds/ding.mp3": '"file:///sounds/ding.mp3"'})),
+    ("speaker-play_relative_url", partial(with_words, words={"/sounds/ding.mp3": "ding.mp3"})),
+    ("speaker-play_relative_url", partial(with_words, words={"/sounds/ding.mp3": "file:///sounds/ding.mp3"})),
     ("camera-check_unknown_request_id", partial(with_pause, before=9)),
     ("settings-settings_webhook", partial(with_noise, before=13)),
 ]
