@@ -531,6 +531,52 @@ async def test_a_stop_waits_for_the_connection(autojump_clock: MockClock) -> Non
         await socket.expect("stream_stop")
 
 
+async def lose_stop(at: Scene) -> CloudSocket:
+    """Leave the block of a stream on a connection that is lost already; give the next one."""
+    viewer = await at.open_live()
+    at.socket.line.lose_peer()
+    viewer.leave.set()
+    await wait_all_tasks_blocked()
+    at.socket.line.end()
+    return await at.link.next_socket()
+
+
+async def test_a_stop_that_was_lost_with_the_connection_is_sent_again(autojump_clock: MockClock) -> None:
+    """Else the glasses go on, and nobody knows. The cloud tells what goes on when the app is back (P3 6.5)."""
+    async with scene() as at:
+        socket = await lose_stop(at)
+        await tell(socket, "active", "other", twin=False, resumed=True)
+        assert socket.unread() == []
+        await tell(socket, "active", "s1", twin=False, resumed=True)
+        (stop,) = socket.unread()
+        assert (stop["type"], stop["streamId"]) == ("stream_stop", "s1")
+        await tell(socket, "stopping", "s1")
+        await tell(socket, "stopped", "s1")
+        assert socket.unread() == []
+
+
+async def test_a_stop_is_not_sent_again_without_a_need(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        viewer = await at.open_live()
+        viewer.leave.set()
+        await at.socket.expect("stream_stop")
+        await tell(at.socket, "active")
+        await tell(at.socket, "stopping")
+        assert at.socket.unread() == []
+        await trio.sleep(31)
+        assert at.link.session.statistics().streams.open == ()
+
+
+async def test_a_new_stream_is_not_stopped_because_a_stop_may_have_been_lost(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        socket = await lose_stop(at)
+        later = Viewer(lambda: at.link.session.camera.open_stream(RTMP, clear=False))
+        at.nursery.start_soon(later.run)
+        await socket.expect("stream_request")
+        await tell(socket, "active", "s1", twin=False, resumed=True)
+        assert socket.unread() == []
+
+
 async def test_the_end_of_the_session_is_the_end_of_what_can_be_told(autojump_clock: MockClock) -> None:
     async with scene() as at:
         viewer = await at.open_live()

@@ -251,7 +251,7 @@ class CameraManager:
             if isinstance(request, StartManagedStream):
                 request = request if self._has_older else request.without_older()
                 self._has_older = True
-            async with open_video(self._link, request) as stream:
+            async with open_video(self._link, request, is_free=lambda: not self._is_streaming) as stream:
                 yield stream
         finally:
             self._is_streaming = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -28,7 +29,7 @@ from mentra_trio.errors import LinkDownError, RequestTimedOutError, SessionClose
 from mentra_trio.models.video import AudioOptions, ExistingVideo, VideoOptions, VideoState, VideoStatus, VideoUrls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from mentra_trio._wire.outbound import Command
     from mentra_trio._wire.rest import RestRequest
@@ -40,6 +41,8 @@ LIVE_LIMIT = 75.0
 """Seconds until video has to flow: the cloud looks for it for 60 s (P3 6.3)."""
 _DIRECT = frozenset({"rtmp", "rtmps", "srt", "https", "http"})
 _RESTREAM = frozenset({"rtmp", "rtmps"})
+STOP_LIMIT = 30.0
+"""Seconds after a stop in which a connection that it was lost with is noticed and made anew."""
 _STATUSES = StreamSpec[VideoStatus](
     name="video statuses",
     keys=VIDEO_KEYS,
@@ -159,8 +162,13 @@ class VideoStream:
 
 
 @asynccontextmanager
-async def open_video(link: Link, start: StartStream | StartManagedStream) -> AsyncGenerator[VideoStream, None]:
-    """Start a stream, and stop it when the block is left, or the start is given up."""
+async def open_video(
+    link: Link, start: StartStream | StartManagedStream, *, is_free: Callable[[], bool]
+) -> AsyncGenerator[VideoStream, None]:
+    """Start a stream, and stop it when the block is left, or the start is given up.
+
+    `is_free` tells whether no later stream of this session is open.
+    """
     beginning = _Beginning(link, start)
     stream: VideoStream | None = None
     is_stopped = False
@@ -198,6 +206,28 @@ async def open_video(link: Link, start: StartStream | StartManagedStream) -> Asy
             # Without a link nobody can stop it; then the cloud goes on, and the next run finds it (P3 6.5).
             if (command := stop()) is not None:
                 link.send_nowait(command)
+                if stream is not None:
+                    link.start(partial(_see_to_end, link, stream.status.value, command, is_free))
+
+
+async def _see_to_end(link: Link, known: VideoStatus, stop: Command, is_free: Callable[[], bool]) -> None:
+    """Stop it once more where it goes on after a lost connection, which may have taken the stop with it.
+
+    The cloud tells then what goes on (P3 6.5).
+    """
+    is_back = False
+    with trio.move_on_after(STOP_LIMIT):
+        async with link.subscribe(_STATUSES).with_gaps() as events:
+            async for news in events:
+                if isinstance(news, Gap):
+                    is_back = True
+                elif news.is_managed is known.is_managed and news.stream_id == known.stream_id:
+                    if news.state.is_end or not is_free():
+                        break
+                    if is_back:
+                        is_back = False
+                        link.send_nowait(stop)
+    await trio.lowlevel.checkpoint()
 
 
 @attrs.define(eq=False)
