@@ -22,12 +22,16 @@ NO_START = frozenset(
     "\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7\u30ee\u30f5\u30f6\uff67\uff68\uff69\uff6a\uff6b"
     "\uff6f\uff6c\uff6d\uff6e\u203c\u2047\u2048\u2049\u309b\u309c\u2103"
     "\u31f0\u31f1\u31f2\u31f3\u31f4\u31f5\u31f6\u31f7\u31f8\u31f9\u31fa\u31fb\u31fc\u31fd\u31fe\u31ff"
+    "\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46\u0eaf\u0eb0\u0eb2\u0eb3\u0ebd\u0ec6"
 )
-"""Closing punctuation, small kana, and marks that repeat or prolong: they never start a line."""
+"""Closing punctuation, small kana, marks that repeat or prolong, and vowels of Thai and Lao that stand behind their
+consonant: they never start a line."""
 NO_END = frozenset(
     "([{\u3008\u300a\u300c\u300e\u3010\u3014\u3016\u3018\u301d\uff08\uff3b\uff5b\uff5f\uff62\uffe5\uff04"
+    "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"
 )
-"""Opening punctuation, and wide signs of money: they never end a line."""
+"""Opening punctuation, wide signs of money, and vowels of Thai and Lao that stand before their consonant: they never
+end a line."""
 CLINGS_TO_BEFORE = frozenset("\u00b7\u201d\u2019\u00bb\u203a\u00b0\u2030\u00ad'\"-\u2010\u2013\u2014/\\|")
 CLINGS_TO_AFTER = frozenset("\u201c\u2018\u201e\u201a\u00ab\u2039$\u00a3\u00a5\u20ac'\"")
 """Quotation marks, which point either way in different languages, signs of money, and hyphens: a line neither starts

@@ -104,6 +104,16 @@ def test_no_line_starts_with_a_sign_that_belongs_to_what_is_before(sign: str) ->
     assert lines(f"\u6f22\u5b57{sign}\u6f22", 40, STRICT)[0] == "\u6f22"
 
 
+@EVERY_MODE
+@pytest.mark.parametrize(
+    "text", ["\u0e01\u0e31\u0e19\u0e44\u0e2b\u0e21", "\u0e01\u0e19\u0e32\u0e21", "\u0e81\u0e99\u0ec0\u0e82\u0ebb\u0eb2"]
+)
+def test_vowels_of_thai_and_lao_stay_with_their_consonant(style: Style, text: str) -> None:
+    for width in (48, 64):
+        found = lines(text, width, style)
+        assert not any(line[-1] in "\u0e44\u0ec0" or line[0] in "\u0e32\u0eb2" for line in found), found
+
+
 @pytest.mark.parametrize("sign", "\uffe5\uff04")
 def test_no_line_ends_with_a_sign_of_money(sign: str) -> None:
     assert lines(f"\u6f22{sign}100", measure(f"\u6f22{sign}", G1))[0] == "\u6f22"
