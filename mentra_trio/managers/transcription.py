@@ -35,7 +35,7 @@ class TranscriptionManager:
         Args:
             languages: `en`, `en-GB`, `pt_BR` ...: what you would write is turned into the cloud's form (P2 1.4.2). The
                 region is taken as it is: the cloud takes any, and hears the language alone (P2 Appendix A). None or
-                `auto` hears any language.
+                `auto` hears any language; others beside `auto` are hints, or what is said in them would come twice.
             interim: whether to yield interims; with `False` the stream yields finals only.
             hints: languages that the recogniser should expect besides. They count when the cloud begins to recognise,
                 and several streams of one language share them (P2 3.4).
@@ -48,6 +48,9 @@ class TranscriptionManager:
             msg = f"hints={hints!r} is a text; pass a list of languages such as hints=['en', 'ja']"
             raise TypeError(msg)
         expected = frozenset(canonical_hint(tag) for tag in hints)
+        if AUTO in wanted:
+            expected |= {canonical_hint(tag) for tag in wanted if tag != AUTO}
+            wanted = (AUTO,)
         return self._link.subscribe(
             StreamSpec(
                 name=f"transcription of {', '.join(wanted)}",

@@ -41,6 +41,8 @@ async def subscribed(link: Connected) -> list[str]:
         (("iw",), ["transcription:he-IL"]),
         (("nb-NO",), ["transcription:no-NO"]),
         (("en", "de", "en-US"), ["transcription:en-US", "transcription:de-DE"]),
+        (("auto", "en-GB", "ja"), ["transcription:auto?hints=en%2Cja"]),
+        (("fr", "auto"), ["transcription:auto?hints=fr"]),
     ],
 )
 async def test_what_authors_write_becomes_what_the_cloud_parses(
