@@ -116,9 +116,11 @@ class DeviceManager:
 
     @property
     def capabilities(self) -> Latest[Capabilities | None]:
-        """What the connected model can do; `None` when there are no glasses or the model is unknown.
+        """What the connected model can do; `None` when it is unknown, or there were no glasses since the app connected.
 
-        Protocol: P2 6.4.
+        Those of the last glasses stay when they are disconnected: the cloud tells nothing then but `connected`.
+
+        Protocol: P2 6.4, P2 6.5.
         """
         return self._link.state.capabilities
 
