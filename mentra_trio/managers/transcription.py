@@ -47,7 +47,7 @@ class TranscriptionManager:
         if isinstance(hints, str):
             msg = f"hints={hints!r} is a text; pass a list of languages such as hints=['en', 'ja']"
             raise TypeError(msg)
-        expected = frozenset(canonical_hint(tag) for tag in hints)
+        expected = frozenset(canonical_hint(one_tag(tag)) for tag in hints)
         if AUTO in wanted:
             expected |= {canonical_hint(tag) for tag in wanted if tag != AUTO}
             wanted = (AUTO,)

@@ -1,5 +1,7 @@
 """What is said, to whom it goes, and what a slow loop misses (P2 3, D10, D19)."""
 
+from typing import cast
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -70,6 +72,12 @@ async def test_what_is_no_hint_is_refused(autojump_clock: MockClock, hint: str) 
     async with connected() as link:
         with pytest.raises(ValueError, match=r"hint|language"):
             link.session.transcription.stream("en", hints=["de", hint])
+
+
+async def test_what_is_no_text_is_no_hint(autojump_clock: MockClock) -> None:
+    async with connected() as link:
+        with pytest.raises(TypeError, match="5 is not a language tag"):
+            link.session.transcription.stream(hints=[cast("str", 5)])
 
 
 async def test_a_text_for_hints_is_refused(autojump_clock: MockClock) -> None:
