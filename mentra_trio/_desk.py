@@ -209,8 +209,8 @@ class Desk:
         """Serve a webhook call. Never raises for what the caller did."""
         match request:
             case StopRequest():
-                # Answered at once: the cloud's stop waits for it without a limit (P1 1.5). Unless a stream of video has
-                # to be stopped: the cloud takes no word of the app after the answer, and would let it go on (P3 6.5).
+                # Answered at once: the cloud's stop waits for it without a limit (P1 1.5). Unless a stream has to be
+                # ended: the cloud takes no word of the app after the answer, and would let it go on (P3 4.6, 6.5).
                 stopped = self._stop(request)
                 with trio.move_on_after(_LAST_WORDS):
                     await trio.lowlevel.checkpoint()

@@ -417,9 +417,11 @@ async def test_a_session_that_ends_ends_the_stream_while_the_link_is_up(autojump
     async with opened() as stream:
         stream.link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
         await wait_all_tasks_blocked()
+        await stream.socket.expect("audio_stream_end")
         with pytest.raises(SessionClosedError):
             await stream.sound.write(b"late")
-    await stream.socket.expect("audio_stream_end")
+    await wait_all_tasks_blocked()
+    assert stream.socket.unread() == []
 
 
 async def test_finish_waits_until_the_phone_has_played_it(autojump_clock: MockClock) -> None:

@@ -210,12 +210,13 @@ class SpeakerManager:
         try:
             async with open_services() as services:
                 services.start_soon(stream.run)
-                try:
-                    await stream.open()
-                    yield stream
-                    await stream.end()
-                finally:
-                    stream.close()
+                with self._link.last_word(stream.last_word):
+                    try:
+                        await stream.open()
+                        yield stream
+                        await stream.end()
+                    finally:
+                        stream.close()
         finally:
             self._sounds.pop(stream, None)
             if self._stream is stream:

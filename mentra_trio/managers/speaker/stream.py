@@ -296,6 +296,18 @@ class SpeakerStream:
         if self._relay is not None:  # pragma: no branch - else it is just being opened, and finds itself interrupted
             self._relay.finish()
 
+    def last_word(self) -> EndAudioStream | None:
+        """Give what tells the cloud that no more comes on the relay, once, where it may know of that.
+
+        Else it gives it up by itself, and until then it is the one sound of the phone.
+        """
+        relay = self._relay
+        if relay is None or not relay.is_asked_for:
+            return None
+        relay.is_asked_for = False
+        relay.is_ended, relay.is_cut = True, relay.over.is_set()
+        return EndAudioStream(stream_id=relay.stream_id)
+
     def close(self) -> None:
         """End it with what was sent. Never blocks, never raises."""
         if self.is_open:
@@ -354,12 +366,8 @@ class SpeakerStream:
             relay.finish(error=error)
 
     def _end_relay(self) -> None:
-        """Tell the cloud that no more comes, where it may know of the relay. Else it gives it up by itself."""
-        relay = self._relay
-        if relay is not None and relay.is_asked_for:
-            relay.is_asked_for = False
-            relay.is_ended, relay.is_cut = True, relay.over.is_set()
-            self._link.send_nowait(EndAudioStream(stream_id=relay.stream_id))
+        if (word := self.last_word()) is not None:
+            self._link.send_nowait(word)
 
     # Sound
 
