@@ -22,7 +22,7 @@ import attrs
 from .kinds import KINDS, NEWLINE, Kind
 from .measuring import byte_size
 from .profiles import Profile
-from .wrapping import DEFAULT_STYLE, Style, iter_lines
+from .wrapping import DEFAULT_STYLE, Line, Style, iter_lines
 
 _MAX_OPEN = 4
 """Utterances that may go on at the same time. Beyond, the oldest one is taken for finished: its final was lost."""
@@ -32,8 +32,10 @@ _OVERTAKEN = 2
 """Later utterances that end while nothing comes for an earlier one: then that has no final (P2 3.5, T7)."""
 _OVERLAP = 3
 """Characters that make the cloud merge two utterances (P2 3.5)."""
-_BLANKS = re.compile("[\t-\r\x1c-\x20\x85\u2028\u2029]+")
+_BLANK = "[\t-\r\x1c-\x20\x85\u2028\u2029]"
 """White space that means no more than a space. Others, as those that do not break, are part of the text."""
+_BLANKS = re.compile(f"(?! ){_BLANK}+| {_BLANK}+")
+"""Any of it but a single space, which stays: most texts have nothing else."""
 
 
 def _dash(_speaker: str) -> str:
@@ -53,6 +55,8 @@ class _Utterance:
     @property
     def parts(self) -> list[tuple[str, str | None]]:
         """What is said, and by whom; `None` is whoever spoke before."""
+        if len(self._turns) == 1:
+            return [(self.text.strip(" "), self._turns[0][1])]
         ends = [*(start for start, _ in self._turns[1:]), len(self.text)]
         return [
             (self.text[start:end].strip(" "), speaker) for (start, speaker), end in zip(self._turns, ends, strict=True)
@@ -165,8 +169,9 @@ class CaptionView:
             if utterance.key is not None:
                 self._finished.append(utterance.key)
             paragraphs, self._speaker = self._continued([self._tail], self._speaker, utterance)
-            *fixed, (_, self._tail) = self._wrapped(paragraphs)
-            self._fixed.extend(line for line, _ in fixed)
+            *fixed, last = self._wrapped(paragraphs)
+            self._tail = paragraphs[-1][last.start : last.end]
+            self._fixed.extend([line.text for line in fixed])
             self._fixed_count += len(fixed)
 
     def _continued(
@@ -183,10 +188,9 @@ class CaptionView:
             speaker = speaking or speaker
         return paragraphs, speaker
 
-    def _wrapped(self, paragraphs: list[str]) -> list[tuple[str, str]]:
-        """Give lines, each with the part of the text that it shows."""
+    def _wrapped(self, paragraphs: list[str]) -> list[Line]:
         return [
-            (line.text, paragraph[line.start : line.end])
+            line
             for paragraph in paragraphs
             for line in iter_lines(paragraph, self.profile, self.style, max_bytes=self.profile.max_bytes)
         ]
@@ -195,7 +199,7 @@ class CaptionView:
         paragraphs, speaker = [self._tail], self._speaker
         for utterance in self._open:
             paragraphs, speaker = self._continued(paragraphs, speaker, utterance)
-        moving = [line for line, _ in self._wrapped(paragraphs)] if any(paragraphs) else []
+        moving = [line.text for line in self._wrapped(paragraphs)] if any(paragraphs) else []
         lines = [*self._fixed, *moving]
         forgotten = self._fixed_count - len(self._fixed)
         last = forgotten + len(lines)
@@ -212,7 +216,11 @@ class CaptionView:
     def _held(self, lines: list[str], forgotten: int) -> int:
         """Give the line with which the view begins at the earliest if no line in it may go down."""
         held, changed = 0, len(lines)
-        for row, line in enumerate(self._lines):
+        start, above = self._first - forgotten, max(len(self._lines) - 1, 0)
+        # Mostly words are added to the last line.
+        is_same = start >= 0 and lines[start : start + above] == list(self._lines[:above])
+        for row in range(above if is_same else 0, len(self._lines)):
+            line = self._lines[row]
             place = max(self._first + row - forgotten, 0)
             if lines[place : place + 1] != [line]:
                 changed = min(changed, place)
