@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .fitting import shorten
-from .measuring import byte_size, measure
+from .measuring import byte_size, in_spaces, measure
 from .wrapping import DEFAULT_STYLE, Line, Style, Wrapped, iter_lines, wrap
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def columns(
     other = wrap(right, profile, style, width=profile.width - second, max_lines=max_lines, max_bytes=math.inf)
     lefts, rights, rows = _side_by_side(one, other, second, profile)
     if rows and byte_size(rows[0]) > limit:
-        room = (limit - math.floor(second / profile.space_width)) // 2
+        room = (limit - math.floor(in_spaces(second, profile))) // 2
         if room >= 1:
             lines_left = profile.max_lines if max_lines is None else max_lines
             one = _narrow(left, profile, style, first, lines_left, room)
@@ -198,7 +198,7 @@ def _row(places: Sequence[tuple[float, str]], profile: Profile) -> str:
     for start, text in places:
         if not text:
             continue
-        spaces = max(math.floor((start - used) / profile.space_width), 1 if row else 0)
+        spaces = max(math.floor(in_spaces(start - used, profile)), 1 if row else 0)
         row += " " * spaces + text
         used += spaces * profile.space_width + measure(text, profile)
     return row

@@ -35,6 +35,13 @@ def whole_pixels(width: float) -> float:
     return math.floor(width) if math.isfinite(width) else width
 
 
+def in_spaces(pixels: float, profile: Profile) -> float:
+    """Tell how many spaces are as wide as so many pixels. `ValueError` for a font whose space takes no room."""
+    if profile.space_width < 1:
+        raise ValueError("nothing is put in its place by spaces that take no room")
+    return pixels / profile.space_width
+
+
 def byte_size(text: str) -> int:
     """Count the bytes that a text has on the wire (UTF-8; an unpaired surrogate has 3)."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .measuring import measure
+from .measuring import in_spaces, measure
 from .wrapping import DEFAULT_STYLE, Style, iter_lines
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def bullets(
     lines: list[str] = []
     for number, item in enumerate(items, start=1):
         sign = f"{number}. " if is_numbered else marker
-        indent = " " * math.ceil(measure(sign, profile) / profile.space_width)
+        indent = " " * math.ceil(in_spaces(measure(sign, profile), profile))
         wrapped = iter_lines(item, profile, style, width=profile.width - measure(indent, profile))
         lines += [(indent if place else sign) + line.text for place, line in enumerate(wrapped)]
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from mentra_trio.text import (
@@ -10,6 +11,7 @@ from mentra_trio.text import (
     PROFILES,
     Align,
     BreakMode,
+    Font,
     Profile,
     Style,
     bullets,
@@ -137,3 +139,14 @@ def test_lines_that_continue_an_item_are_indented() -> None:
     assert all(line.startswith("   ") for line in found[2:])
     assert all(measure(line, G1) <= G1.width for line in found)
     assert bullets(["a", "b"], G1, is_numbered=True) == ["1. a", "2. b"]
+
+
+def test_a_font_whose_space_takes_no_room_puts_nothing_in_its_place() -> None:
+    thin = attrs.evolve(G1, font=Font(glyphs={" ": 0}, scripts={}, fallback=10))
+    for make in (
+        lambda: columns("", "a", thin),
+        lambda: table([["a", "b"]], thin, gap=1),
+        lambda: bullets(["a"], thin),
+    ):
+        with pytest.raises(ValueError, match="space"):
+            make()

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from mentra_trio.text import (
     PROFILES,
     BreakMode,
+    Font,
     Profile,
+    Script,
     Style,
     byte_size,
     columns,
@@ -51,7 +53,27 @@ TEXTS = st.one_of(
     st.text(CHARACTERS, max_size=120),
     st.lists(st.one_of(st.sampled_from(SAMPLES), st.text(CHARACTERS, max_size=4)), max_size=8).map("".join),
 )
-DISPLAYS = st.sampled_from(list(PROFILES))
+KNOWN = st.sampled_from(list(PROFILES))
+FONTS = st.builds(
+    Font,
+    glyphs=st.dictionaries(st.sampled_from("abcdefghij -.,"), st.integers(0, 300)),
+    add=st.integers(0, 2),
+    multiply=st.integers(1, 3),
+    scripts=st.dictionaries(st.sampled_from(Script), st.integers(0, 60)),
+    fallback=st.integers(0, 40),
+    marks_take_room=st.booleans(),
+)
+OWN = st.builds(
+    Profile,
+    id=st.just("own"),
+    name=st.just("An author's"),
+    width=st.integers(1, 600),
+    max_lines=st.integers(1, 8),
+    max_bytes=st.integers(1, 400),
+    chunk_bytes=st.just(20),
+    font=FONTS,
+)
+DISPLAYS = st.one_of(KNOWN, OWN)
 STYLES = st.builds(
     Style,
     mode=st.sampled_from(BreakMode),
@@ -242,7 +264,7 @@ def test_parts_put_together_are_the_text(text: str, size: int) -> None:
 
 
 @effort(50)
-@given(TEXTS, TEXTS, DISPLAYS, STYLES)
+@given(TEXTS, TEXTS, KNOWN, STYLES)
 def test_columns_fit(left: str, right: str, profile: Profile, style: Style) -> None:
     result = columns(left, right, profile, style)
     assert byte_size(result.text) <= profile.max_bytes
