@@ -9,6 +9,7 @@ import attrs
 from trio.testing import wait_all_tasks_blocked
 
 from mentra_trio import MentraSession, MiniAppServer, SessionConfig
+from mentra_trio._flow import run_inline
 from mentra_trio.simulator import AsgiWebhooks, Cloud, HttpCall, InstalledApp, Mode, User
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ async def open_world(
     """
     cloud = Cloud(mode=Mode.STRICT if is_strict else Mode.FAITHFUL)
     http = None if wrap_http is None else wrap_http(cloud.http)
-    server = MiniAppServer(PACKAGE, KEY, connector=cloud.connector, http=http, session_config=config)
+    server = MiniAppServer(
+        PACKAGE, KEY, connector=cloud.connector, http=http, session_config=config, offload=run_inline
+    )
     sessions: list[MentraSession] = []
 
     @server.on_session
