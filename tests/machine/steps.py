@@ -452,6 +452,10 @@ _BEGINNINGS: list[list[tuple[Act, float]]] = [
     [(Start(), 0.3)],
     [(Start(), 0.3), (Open("audio_chunk", is_lazy=False), 0.1), (Open("transcription:en-US", is_lazy=False), 0.1)],
     [(Start(), 0.3), (Open("audio_chunk", is_lazy=True), 0.1), (Hear(120), 0.0)],
+    # A session that pauses between attempts, one that is stopped in that pause, and one whose cloud does not answer.
+    [(Start(), 0.3), (RefuseConnects(150.0), 0.0), (ToSocket(0), 2.0)],
+    [(Start(), 0.3), (RefuseConnects(60.0), 0.0), (ToSocket(0), 40.0), (StrayStop(), 9.0)],
+    [(Start(), 0.3), (SlowAck(float("inf")), 0.0), (ToSocket(0), 1.0)],
 ]
 # Of one list Hypothesis would make five steps on average; of these, about fifteen.
 SCRIPTS: st.SearchStrategy[list[tuple[Act, float]]] = st.tuples(st.sampled_from(_BEGINNINGS), _PART, _PART, _PART).map(

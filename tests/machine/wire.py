@@ -23,6 +23,8 @@ Json = dict[str, object]
 HANDSHAKES = frozenset({"tpa_connection_init", "reconnect"})
 ACKS = frozenset({"tpa_connection_ack", "reconnect_ack"})
 LIFE_SIGNS = frozenset({"ping", "pong"})
+FINAL = frozenset({"NOT_RUNNING", "BOOT_TIMEOUT"})
+"""Codes of a rejection after which there is nothing to reconnect to (P1 2.6)."""
 _OF_THE_LINK = HANDSHAKES | LIFE_SIGNS | {"subscription_update", "ownership_release"}
 
 Fate = Literal["refused", "silent", "cut", "frozen", "stuck"]
@@ -141,6 +143,8 @@ class TappedTransport:
             case "reconnect_deferred":
                 self._may_speak = False
             case "app_stopped":
+                self._tap.stopped(link, self.generation)
+            case "reconnect_rejected" if fields.get("code") in FINAL and not self._may_speak:
                 self._tap.stopped(link, self.generation)
             case "data_stream":
                 link.events += 1

@@ -290,6 +290,9 @@ class World:
         run.shut("head_position")
         await trio.sleep(5)
         self.check_subscriptions(run, app.subscriptions.names)
+        run.shut("VAD")
+        await trio.sleep(5)
+        self.check_subscriptions(run, app.subscriptions.names)
         assert self.sockets == [app.connection], "there is another socket"
         assert sum(link.open for link in process.tap.links) == 1
 
