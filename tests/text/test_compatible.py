@@ -37,3 +37,12 @@ def test_a_width_of_nothing_gives_no_number_of_lines() -> None:
     assert compatible.estimate_line_count("abc", G1, max_width=0) == float("inf")
     options = attrs.evolve(compatible.WrapOptions.of(G1), max_width=0)
     assert [line.utilization for line in compatible.wrap("ab", G1, options).lines] == [float("inf")] * 2
+
+
+def test_spaces_that_take_no_room_are_as_many_as_can_be() -> None:
+    thin = attrs.evolve(G1, font=attrs.evolve(G1.font, glyphs={**G1.font.glyphs, " ": -1}))
+    layout = attrs.evolve(compatible.ColumnLayout.of(thin), right_start=0)
+
+    rows = compatible.compose_columns("ab", "cd", thin, break_mode="word").text.split("\n")
+    assert rows[0] == "ab" + " " * 100 + "cd"
+    assert compatible.compose_columns("ab", "cd", thin, layout=layout, break_mode="word").text.startswith("ab cd\n")

@@ -73,5 +73,6 @@ def compose_columns(
 def _row(left: str, right: str, profile: Profile, columns: ColumnLayout) -> str:
     left, right = left.replace(_EN_SPACE, ""), right.replace(_EN_SPACE, "")
     gap = columns.right_start - measure(profile.font, left)
-    spaces = min(max(gap // profile.space_width, 1), _MAX_SPACES)
+    wanted = gap // profile.space_width if profile.space_width else gap * _MAX_SPACES  # as many as can be
+    spaces = min(max(wanted, 1), _MAX_SPACES)
     return " " * columns.margin + left + " " * spaces + right
