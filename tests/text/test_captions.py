@@ -11,6 +11,7 @@ from mentra_trio.text import G1, NEX, PROFILES, CaptionView, Profile, byte_size,
 from tests.effort import effort
 
 from .speech import transcripts
+from .test_properties import DISPLAYS
 
 NARROW = attrs.evolve(G1, width=120, max_lines=3)
 FEW_BYTES = attrs.evolve(G1, max_bytes=20)
@@ -321,7 +322,7 @@ STEPS = st.tuples(
 
 
 @effort(50)
-@given(st.lists(STEPS, max_size=30), st.sampled_from([NARROW, FEW_BYTES, *PROFILES]))
+@given(st.lists(STEPS, max_size=30), st.one_of(st.sampled_from([NARROW, FEW_BYTES]), DISPLAYS))
 def test_whatever_a_recogniser_tells_can_be_shown(
     steps: list[tuple[str, bool, str | None, str | None]], profile: Profile
 ) -> None:
