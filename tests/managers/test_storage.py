@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import logging
 import math
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,7 +20,7 @@ from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from mentra_trio import LinkState, MentraSession, SessionClosedError, SessionConfig
 from mentra_trio._net.rest import HttpAnswer, HttpClient
-from mentra_trio._wire.actions.storage import from_text, to_text
+from mentra_trio._wire.actions.storage import from_text, make_values, to_text
 from mentra_trio.errors import DecodeError, StorageError, StorageLimitError, StorageRateError
 
 from .worlds import PACKAGE, USER, World, open_world
@@ -366,6 +367,20 @@ class TestValues:
             return
         with pytest.raises(DecodeError):
             from_text(text, kind)
+
+    @pytest.mark.parametrize("kind", [Options, dict, dict[str, int], Mapping[str, int], Counter[str], Fields])
+    @pytest.mark.parametrize(
+        "outer", [list, dict[str, dict[str, int]], dict[int, Counter[str]], list[dict[str, str]], Tree]
+    )
+    def test_what_was_read_before_does_not_matter(self, kind: type[object], outer: type[object]) -> None:
+        values = make_values()
+        values.structure({}, kind)
+        with suppress(Exception):
+            values.structure({}, outer)
+
+        for _ in range(2):
+            with pytest.raises(TypeError, match="not a dict"):
+                values.structure([], kind)
 
     @pytest.mark.parametrize(
         "value",

@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
+from functools import partial
 from http import HTTPStatus
+from operator import eq
 from types import UnionType
 from typing import Any, ClassVar, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin
 
@@ -79,7 +81,7 @@ def size_of(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
-def _make_values() -> cattrs.Converter:
+def make_values() -> cattrs.Converter:
     """Make what turns values of the author into JSON and back. Strict: a text is no number, and a number no text."""
     converter = make_converter(structure_fallback_factory=_nothing_reads)
 
@@ -122,6 +124,8 @@ def _read_from(converter: cattrs.Converter, form: type, applies: Callable[[objec
                 raise TypeError(f"not a {form.__name__}")
             return read(value, kind)
 
+        # cattrs notes its readers of mappings where they win over all others; another registration drops these notes.
+        converter.register_structure_hook_func(partial(eq, kind), read_checked)
         return read_checked
 
     converter.register_structure_hook_factory(is_guarded, guard)
@@ -182,7 +186,7 @@ def _read_plain(value: object, kind: type) -> object:
     return kind(value) if issubclass(kind, enum.Enum) else value
 
 
-_values = _make_values()
+_values = make_values()
 
 
 def to_text(value: object) -> str:
