@@ -30,7 +30,7 @@ def classes_of(name: str) -> list[type]:
     ]
 
 
-FOR_THE_MANAGER = {"SpeakerStream": {"run", "open", "close", "interrupt"}, "VideoStream": {"follow"}}
+FOR_THE_MANAGER = {"SpeakerStream": {"run", "open", "close", "interrupt", "last_word"}, "VideoStream": {"follow"}}
 """What a manager does with the objects that it gives to authors; they have no use for it."""
 
 
