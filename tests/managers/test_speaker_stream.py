@@ -424,6 +424,28 @@ async def test_a_session_that_ends_ends_the_stream_while_the_link_is_up(autojump
     assert stream.socket.unread() == []
 
 
+@pytest.mark.parametrize("ticks", range(8))
+async def test_a_session_that_ends_while_a_stream_opens_ends_the_opening(autojump_clock: MockClock, ticks: int) -> None:
+    """Whenever that is, also when the phone is about to be told."""
+    async with connected() as link, trio.open_nursery() as nursery:
+
+        async def end() -> None:
+            start = await link.socket.expect("audio_stream_start")
+            await link.socket.send("audio_stream_ready", streamId=start["streamId"], streamUrl=relay_url("1"))
+            for _ in range(ticks):
+                await trio.lowlevel.checkpoint()
+            link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
+
+        async def sing() -> None:
+            async with link.session.speaker.open_stream() as sound:
+                await sound.write(b"sound")
+                await sound.write(b"more")
+
+        nursery.start_soon(end)
+        with trio.fail_after(1), pytest.raises(SessionClosedError):
+            await sing()
+
+
 async def test_finish_waits_until_the_phone_has_played_it(autojump_clock: MockClock) -> None:
     async with opened() as stream, trio.open_nursery() as nursery:
         await stream.sound.write(b"one")

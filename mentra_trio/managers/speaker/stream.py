@@ -356,8 +356,9 @@ class SpeakerStream:
             relay.begin()
             self._on_begun(self)
 
-        if not relay.is_asked_for:
-            return  # noqa: ASYNC910 - it was given up before the phone could be told
+        if relay is not self._relay or not self.is_open:
+            # It was given up before the phone could be told. Not by the end of the session: that raises below.
+            return  # noqa: ASYNC910 - a task, as above
         try:
             with relay.waiting:
                 answer = await self._link.call(play, on_written=begin)
