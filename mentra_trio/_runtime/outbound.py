@@ -192,6 +192,8 @@ class Outbound:
     def fail_all(self) -> None:
         """Fail all requests, those to come as well. What waits without an answer is still sent, and without delay."""
         self._pending.close(self.life.closed_error)
+        for queued in self._queued:
+            queued.cancel(reason="the session was over before the request was sent")
         self.outbox.uncover()
 
     def close(self) -> None:

@@ -8,7 +8,14 @@ import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
-from mentra_trio import LinkDownError, RequestTimedOutError, SessionClosedError, SessionConfig
+from mentra_trio import (
+    LinkDownError,
+    RequestTimedOutError,
+    SessionClosedError,
+    SessionConfig,
+    StopKind,
+    StopReason,
+)
 from mentra_trio._wire.outbound import Family, Request
 from mentra_trio.errors import PermissionDeniedError, RequestError
 from tests.scripted_cloud import CloudSocket, Connected, connected
@@ -289,6 +296,24 @@ async def test_a_request_that_waits_for_the_link_fails_with_the_session(autojump
 
         assert [when for when, _ in caller.outcomes] == [2]
         assert isinstance(caller.outcomes[0][1], SessionClosedError)
+
+
+async def test_a_request_that_waits_for_the_writer_is_not_sent_when_the_session_is_over(
+    autojump_clock: MockClock,
+) -> None:
+    """Nobody waits for what it would begin, such as a stream that has to be stopped."""
+    async with connected() as link, trio.open_nursery() as nursery:
+        link.socket.line.block()
+        await link.session.raw.send("stuck")
+        caller = Caller(link)
+        nursery.start_soon(caller.call, Ask(request_id="1"))
+        await wait_all_tasks_blocked()
+        link.runtime.finish(StopReason(StopKind.ENDED_BY_APP))
+        link.socket.line.unblock()
+        await wait_all_tasks_blocked()
+
+        assert [type(outcome) for _, outcome in caller.outcomes] == [SessionClosedError]
+        assert [message["type"] for message in link.socket.unread()] == ["stuck"]
 
 
 async def test_a_request_after_the_end_fails_at_once(autojump_clock: MockClock) -> None:
