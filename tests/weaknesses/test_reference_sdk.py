@@ -70,6 +70,7 @@ class Ask(Request[str]):
     "url",
     [
         "wss://evil.example.com/ws/miniapp",
+        "wss://evilmentra.glass/ws/miniapp",
         "wss://api.mentra.glass.evil.example.com/ws/miniapp",
         "wss://api.mentra.glass@evil.example.com/ws/miniapp",
         "wss://evil.example.com#api.mentra.glass/",
@@ -182,6 +183,19 @@ async def test_weakness_03_chance_decides_when(autojump_clock: MockClock, chance
         await link.cloud.accept()
 
         assert [when for when, _ in link.cloud.dials[1:]] == [at]
+
+
+@pytest.mark.parametrize(("chance", "times"), [(0.5, [0.125, 0.375, 0.875]), (1.0, [0.25, 0.75, 1.75])])
+async def test_weakness_03_chance_decides_also_when_it_is_tried_again(
+    autojump_clock: MockClock, chance: float, times: list[float]
+) -> None:
+    """P1 3.5 #3: a cloud that is down for a while must not meet all of them at the same moment either."""
+    async with connected(random=Choosing(chance)) as link:
+        link.cloud.is_unreachable = True
+        await link.socket.cut()
+        await trio.sleep(2)
+
+        assert [when for when, _ in link.cloud.dials[1:4]] == times
 
 
 async def test_weakness_04_a_start_without_an_ack_is_no_success(autojump_clock: MockClock) -> None:
@@ -323,6 +337,22 @@ async def test_weakness_09_a_failed_first_connect_leaves_nothing(autojump_clock:
         assert trio.lowlevel.current_statistics().tasks_living == tasks
         await app.start()
         assert len(cloud.sockets) == 1
+
+
+async def test_weakness_09_a_start_that_took_too_long_leaves_nothing(autojump_clock: MockClock) -> None:
+    """P1 3.5 #9: an ack that comes after the webhook's bad answer must find nobody."""
+    async with open_cloud() as cloud, open_app(cloud, config=SessionConfig(start_timeout=2)) as app:
+        call = app.start_soon()
+        socket = await cloud.accept()
+        await socket.open()
+        answer = await call.answer()
+        await wait_all_tasks_blocked()
+
+        assert (answer.status, answer.at) == (502, 2.0)
+        assert not socket.is_open
+        assert app.server.session_for(USER) is None
+        await trio.sleep(LONG)
+        assert len(cloud.dials) == 1
 
 
 @pytest.mark.parametrize("code", ["INVALID_API_KEY", "APP_DEPRECATED", "APP_NOT_STARTED"])
