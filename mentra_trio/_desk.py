@@ -5,8 +5,8 @@ another is served joins it, and the latest URL wins. A `stop_request` never wait
 way.
 
 Webhooks prove nothing, so anybody may send any number of them. What that can cost is bounded: starts under way,
-connects a second, and lines in the log. In a crowd the newest start goes first, because the cloud gives the oldest up
-soonest.
+connects a second, calls of the settings handler, and lines in the log. In a crowd the newest start goes first, because
+the cloud gives the oldest up soonest.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ _CROWDED = WebhookAnswer(
 _TOO_LATE = WebhookAnswer(status=HTTPStatus.BAD_GATEWAY, message="The cloud did not acknowledge the session in time")
 _LAST_WORDS = 1.0
 """Seconds that the answer to a stop waits at most for the cloud to read what the session says at its end."""
+_MOST_SETTINGS_CALLS = 200
+"""Calls of the settings handler that may be under way: anybody can make any number (P1 6.3)."""
 _LEAST_USE = 1.0
 """Seconds that a session keeps a socket that it has just been given on request, however often it is asked for. Well
 within the 6 s that the cloud waits (P1 1.3)."""
@@ -188,8 +190,8 @@ class Desk:
     _is_stopping: bool = attrs.field(init=False, default=False)
     _runs: set[_Running] = attrs.field(init=False, factory=set[_Running])
     """All of them: those in the slots, and older ones in their grace."""
-    _settings_calls: set[_SettingsCall] = attrs.field(init=False, factory=set[_SettingsCall])
-    """Those under way."""
+    _settings_calls: dict[_SettingsCall, None] = attrs.field(init=False, factory=dict[_SettingsCall, None])
+    """Those under way, oldest first."""
     _idle: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
 
     def __attrs_post_init__(self) -> None:
@@ -225,17 +227,20 @@ class Desk:
     async def take_settings(self, notice: SettingsNotice) -> int | None:
         """Tell the app's own handler of changed settings; return how many sessions the wearer has.
 
-        `None` when the handler raised, which is logged, or was cancelled because the app stops. Sessions learn of the
-        change on their sockets, which prove who speaks; this call proves nothing (P1 6.3).
+        `None` when the handler raised, which is logged, or was cancelled: because the app stops, or for newer calls.
+        Sessions learn of the change on their sockets, which prove who speaks; this call proves nothing (P1 6.3).
         """
         wearer = notice.user_id.lower()
         count = sum(session.user_id.lower() == wearer for session in self.sessions())
         handler = self.on_settings()
-        await trio.lowlevel.checkpoint()
         if handler is None:
+            await trio.lowlevel.checkpoint()
             return count
+        await self._make_room_for_settings()
+        if self._is_stopping:
+            return None
         call = _SettingsCall()
-        self._settings_calls.add(call)
+        self._settings_calls[call] = None
         # Not in the task of the request: what hangs there, or raises `SystemExit`, would reach the HTTP server.
         self.services.start_soon(self._run_settings_handler, handler, notice, call)
         try:
@@ -243,6 +248,17 @@ class Desk:
         finally:
             call.scope.cancel(reason="the request for the settings handler is over")
         return count if call.has_succeeded else None
+
+    async def _make_room_for_settings(self) -> None:
+        """Cancel the oldest call of the settings handler when there are too many, and wait until it has ended."""
+        await trio.lowlevel.checkpoint()
+        while len(self._settings_calls) >= _MOST_SETTINGS_CALLS:
+            oldest = next(iter(self._settings_calls))
+            if not oldest.scope.cancel_called:  # several may wait for the same one
+                oldest.scope.cancel(reason="too many calls of the settings handler are under way")
+                crowd = f"{_MOST_SETTINGS_CALLS} calls of the settings handler at once"
+                self._crowds.warn(f"{crowd} are too many, so the oldest was cancelled", "settings")
+            await oldest.ended.wait()
 
     async def _run_settings_handler(  # noqa: ASYNC910 - a task, nobody awaits it
         self, handler: SettingsHandler, notice: SettingsNotice, call: _SettingsCall
@@ -259,7 +275,7 @@ class Desk:
                 await run_author(handler, partial(handler, notice.user_id, notice.settings), crashed)
                 call.has_succeeded = not crashes
         finally:
-            self._settings_calls.remove(call)
+            del self._settings_calls[call]
             call.ended.set()
             self._note_end()
 

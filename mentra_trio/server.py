@@ -172,7 +172,7 @@ class MiniAppServer:
         It gets the wearer's id and the settings by key. **Anybody can call it**: the cloud's call carries no proof, so
         take it as a hint to look, not as the truth. A session learns of changes by `session.settings`, over a socket
         that proves who speaks. The cloud ignores errors and never repeats the call; an exception is logged. When the
-        server stops, a call under way is cancelled like a session handler.
+        server stops, a call under way is cancelled like a session handler; so is the oldest of more than 200 at once.
 
         Usable as a decorator or as a plain call; one function only.
 

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from mentra_trio import ConfigError, MiniAppServer
 from tests.net.test_asgi import call
 from tests.net.test_uploads import MULTIPART, form, part, photo
-from tests.scripted_cloud import KEY, PACKAGE, USER, open_app, open_cloud
+from tests.scripted_cloud import KEY, PACKAGE, USER, Call, open_app, open_cloud
 
 if TYPE_CHECKING:
     from mentra_trio.models.session import HandlerCrash
@@ -125,6 +125,61 @@ async def test_a_settings_handler_that_is_at_work_when_the_app_stops_has_a_momen
         assert ended == [("quick", 0.25), ("slow", 0.5)]
         assert (await quick.answer()).status == 200
         assert (await slow.answer()).status == 500
+
+
+async def test_too_many_calls_of_a_slow_settings_handler_end_the_oldest(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody can call it any number of times."""
+    begun: list[str] = []
+    at_once: list[int] = []
+    async with open_cloud() as cloud, open_app(cloud) as app:
+
+        @app.server.on_settings
+        async def changed(user_id: str, settings: Mapping[str, object]) -> None:
+            begun.append(user_id)
+            try:
+                await trio.sleep(30)
+            finally:
+                at_once.append(len(begun) - len(at_once))
+
+        wearers = map(str, range(203))
+        calls = [app.post_soon({"userIdForSettings": each, "settings": []}, "/settings") for each in wearers]
+        await wait_all_tasks_blocked()
+        done = [number for number, call in enumerate(calls) if call.is_answered]
+        assert len(done) == 3
+        assert [(await calls[number].answer()).status for number in done] == [500] * 3
+        assert len(begun) == 203
+        assert max(at_once) == 200
+        assert [(await call.answer()).status for call in calls].count(200) == 200
+    assert [record.getMessage() for record in caplog.records if "settings handler" in record.getMessage()] == [
+        "200 calls of the settings handler at once are too many, so the oldest was cancelled"
+    ]
+
+
+async def test_a_settings_call_while_the_app_stops_begins_nothing(autojump_clock: MockClock) -> None:
+    """It would have no end of its own, and the app waits for it."""
+    begun: list[str] = []
+    async with open_cloud() as cloud:
+        async with open_app(cloud) as app:
+
+            @app.server.on_settings
+            async def changed(user_id: str, settings: Mapping[str, object]) -> None:
+                begun.append(user_id)
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    if user_id == "first":
+                        late.append(app.post_soon({"userIdForSettings": "late", "settings": []}, "/settings"))
+                        with trio.CancelScope(shield=True):
+                            await trio.sleep(0.1)
+
+            late: list[Call] = []
+            app.post_soon({"userIdForSettings": "first", "settings": []}, "/settings")
+            await wait_all_tasks_blocked()
+
+        assert begun == ["first"]
+        assert (await late[0].answer()).status == 500
 
 
 async def test_without_a_settings_handler_the_call_is_answered(autojump_clock: MockClock) -> None:
