@@ -75,10 +75,10 @@ class Connection:
     """The cloud has taken this socket, and does not hold it back."""
     heard_at: float = attrs.field(init=False, factory=trio.current_time)
     """When the last frame arrived."""
-    _has_asked: bool = attrs.field(init=False, default=False)
-    """A JSON ping was sent on this socket."""
-    _has_ponged: bool = attrs.field(init=False, default=False)
-    """The cloud answers JSON pings on this socket (P1 2.8: old ones do not)."""
+    _pings: int = attrs.field(init=False, default=0)
+    """JSON pings of this socket."""
+    _pongs: int = attrs.field(init=False, default=0)
+    """Answers to them. Without one the cloud may be one that does not answer (P1 2.8)."""
     _reading: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
     """Around the reader; its deadline is the ack or park deadline."""
     _alive: trio.Event = attrs.field(init=False, factory=trio.Event)
@@ -86,6 +86,8 @@ class Connection:
     _heard: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
     _signs: int = attrs.field(init=False, default=0)
     """How often something arrived. Counted, because a fast answer comes at the same time as the question."""
+    _last_ping: int | None = attrs.field(init=False, default=None)
+    """The number of the ping that went after the session's last words."""
     _confirmed: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
     """Who waits for a JSON pong."""
     _sending: trio.CancelScope | None = attrs.field(init=False, default=None)
@@ -112,7 +114,7 @@ class Connection:
 
     def ponged(self) -> None:
         """Note a JSON pong. One that nobody asked for says nothing about the answers to come."""
-        self._has_ponged = self._has_asked
+        self._pongs = min(self._pongs + 1, self._pings)
         self._confirmed.unpark_all()
 
     def give_up(self, why: Interrupt) -> None:
@@ -181,10 +183,9 @@ class Connection:
             await trio.sleep_until(asked_at + self.config.ping_interval)
             asked_at = trio.current_time()
             known = self._signs
-            control(JsonPing())
-            self._has_asked = True
+            self._ping(control)
             with trio.move_on_after(self.config.pong_timeout) as patience:
-                if self._has_ponged:
+                if self._pongs:
                     await self._wait_heard(known)
                 else:
                     await self._wait_any_answer(known)
@@ -194,14 +195,19 @@ class Connection:
                 return
 
     async def confirm(self, control: Callable[[Command], None]) -> bool:
-        """Ask for a JSON pong, and wait for it; then all that was written before was read. `False`: the socket ended.
+        """Wait for the pong to a JSON ping that goes after all that was written. `False`: the socket ended before.
 
-        Callers set the limit: old clouds never answer (P1 2.8).
+        Whoever calls it again has nothing more to be read, so there is one ping. Callers set the limit: old clouds
+        never answer (P1 2.8).
         """
-        control(JsonPing())
-        self._has_asked = True
-        await self._confirmed.park()
-        return self._closing_at == math.inf
+        if self._last_ping is None:
+            self._last_ping = self._ping(control)
+        await trio.lowlevel.checkpoint()
+        while self._pongs < self._last_ping:
+            if self._closing_at < math.inf:
+                return False
+            await self._confirmed.park()
+        return True
 
     async def close(self, goodbye: str | None) -> None:
         """Send a last frame, if there is one, then close. Bounded; a socket that is already gone costs nothing."""
@@ -211,6 +217,12 @@ class Connection:
                 with contextlib.suppress(TransportClosedError):
                     await self.transport.send(goodbye)
             await self.transport.aclose(1000, CLOSE_REASON)
+
+    def _ping(self, control: Callable[[Command], None]) -> int:
+        """Send a JSON ping; give its number."""
+        control(JsonPing())
+        self._pings += 1
+        return self._pings
 
     def _hear(self) -> None:
         self.heard_at = trio.current_time()

@@ -634,6 +634,42 @@ async def test_a_stop_is_answered_when_the_cloud_has_read_that_of_the_stream(
         assert [before, call.is_answered, socket.is_open] == [False, True, True]
 
 
+async def test_stops_that_are_repeated_ask_the_cloud_once(autojump_clock: MockClock) -> None:
+    """Anybody may send any number of them (P1 1.5)."""
+    async with open_cloud() as cloud, open_app(cloud, stay) as app:
+        cloud.answers_pings = False
+        socket = await app.start()
+        await socket.expect("stream_request")
+        calls = [app.post_soon(stop_request()) for _ in range(20)]
+        await wait_all_tasks_blocked()
+        calls.append(app.post_soon(stop_request()))
+        await wait_all_tasks_blocked()
+        asked = len(socket.times_of("ping"))
+        await socket.send("pong")
+        await wait_all_tasks_blocked()
+        assert (asked, [call.is_answered for call in calls]) == (1, [True] * 21)
+
+        assert (await app.stop()).at == 0
+        assert len(socket.times_of("ping")) == 1
+
+
+async def test_the_pong_to_an_earlier_ping_does_not_say_that_the_stop_was_read(autojump_clock: MockClock) -> None:
+    async with open_cloud() as cloud, open_app(cloud, stay) as app:
+        cloud.answers_pings = False
+        socket = await app.start()
+        await socket.expect("stream_request")
+        await trio.sleep(8)
+        call = app.post_soon(stop_request())
+        await wait_all_tasks_blocked()
+        assert [message["type"] for _, message in socket.received[-3:]] == ["ping", "stream_stop", "ping"]
+        answered: list[bool] = []
+        for _ in range(2):
+            await socket.send("pong")
+            await wait_all_tasks_blocked()
+            answered.append(call.is_answered)
+        assert answered == [False, True]
+
+
 async def test_a_stop_is_answered_when_the_socket_is_closed(autojump_clock: MockClock) -> None:
     async with stopped(leave_at_once) as (socket, call):
         assert (await call.answer()).at == 0
