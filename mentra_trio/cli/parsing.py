@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mentra_trio.simulator.messages import PERMISSIONS
+from mentra_trio.simulator.messages import PERMISSIONS, SYSTEM_NAMES
 from mentra_trio.simulator.waiting import EXPECT_SECONDS
 
 from . import readers
@@ -213,7 +213,10 @@ USAGES: Mapping[str, Usage] = MappingProxyType(
         "system": Usage(
             form="system NAME VALUE",
             summary="change a system setting: metric_system true",
-            details="NAME is the phone's, and VALUE is read as for set. The app sees them in session.settings.system.",
+            details=(
+                f"NAME is the phone's: {', '.join(SYSTEM_NAMES)}. VALUE is read as for set. The app sees them in "
+                "session.settings.system."
+            ),
             read=readers.read_system,
         ),
         "wear": Usage(

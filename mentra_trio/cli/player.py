@@ -259,7 +259,7 @@ class Player:
             case Move(lat, lng, accuracy):
                 return await self._do(partial(self._user.move_to, lat, lng, accuracy=accuracy))
             case Zone(name):
-                return await self._do(partial(self._user.change_system_settings, timezone=name))
+                return await self._change_system("timezone", name)
             case Drop(seconds):
                 return await self._drop(seconds)
             case Stop():
@@ -271,7 +271,7 @@ class Player:
             case Device(name, value):
                 return await self._tell_device(name, value)
             case System(name, value):
-                return await self._do(partial(self._user.change_system_settings, **{name: value}))
+                return await self._change_system(name, value)
             case Wear(model):
                 self._user.wear(model)
                 await self._wait_read()
@@ -502,7 +502,8 @@ class Player:
             while not self._user.update_device(**state):  # noqa: ASYNC110 - as said
                 await trio.sleep(_POST_PAUSE)
         except TypeError as error:
-            raise CommandFailedError(str(error).replace("update_device() has", "glasses have")) from error
+            fault = str(error).replace("update_device() has", "glasses have").replace("; it has", "; they have")
+            raise CommandFailedError(fault) from error
         await self._wait_read()
         return ""
 
@@ -517,6 +518,18 @@ class Player:
         camera.outcome = PhotoOutcome.UPLOADED if code is None else PhotoOutcome.REFUSED
         camera.code = code or camera.code
         return ""
+
+    async def _change_system(self, name: str, value: object) -> str:
+        if self.is_running:
+            with trio.move_on_after(LISTEN_SECONDS):
+                # Between the ack and what an app subscribes the cloud tells it nothing, and later nothing again.
+                await self._cloud.wait_until(lambda: not self.is_running or self._is_ready)
+        return await self._do(partial(self._user.change_system_settings, **{name: value}))
+
+    @property
+    def _is_ready(self) -> bool:
+        """Whether the app's subscriptions have arrived on its newest socket."""
+        return self.session is not None and self.session.is_ready
 
     async def _set(self, key: str, value: object) -> str:
         self._user.change_settings(self.package_name, {key: value})

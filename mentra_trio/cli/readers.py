@@ -5,6 +5,7 @@ All of them raise `CommandError` for what the command does not take.
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -17,7 +18,7 @@ import attrs
 from mentra_trio.models.device import Gesture, HeadPosition, PressType
 from mentra_trio.models.light import LedColor
 from mentra_trio.simulator.hardware import MODELS
-from mentra_trio.simulator.messages import PERMISSIONS
+from mentra_trio.simulator.messages import PERMISSIONS, SYSTEM_NAMES
 from mentra_trio.simulator.speech import spoken_language
 from mentra_trio.simulator.waiting import EXPECT_SECONDS
 
@@ -251,7 +252,12 @@ def read_device(arguments: Arguments) -> Device:
 
 def read_system(arguments: Arguments) -> System:
     usage = "which setting, and what is it? for example 'system metric_system true'"
-    return System(*_pair(arguments, usage, "the name of the setting"))
+    name, value = _pair(arguments, usage, "the name of the setting")
+    if name.partition(":")[0] not in SYSTEM_NAMES:  # preferred_mic:MODEL
+        near = next(iter(difflib.get_close_matches(name, SYSTEM_NAMES, n=1)), "")
+        hint = f", perhaps {near!r}" if near else ""
+        arguments.fail(f"the system has no {name!r}{hint}; it has {', '.join(SYSTEM_NAMES)}")
+    return System(name, value)
 
 
 def _pair(arguments: Arguments, usage: str, key_is: str) -> tuple[str, object]:
@@ -321,18 +327,24 @@ def read_dashboard(arguments: Arguments) -> Glance:
 
 
 def read_light(arguments: Arguments) -> Light:
+    colors = f"a light is {', '.join(LedColor)} or off"
+    if _is_without_text(arguments):
+        arguments.fail(colors)
     expected = read_expect(arguments)
     if expected.text != "off" and expected.text not in list(LedColor):
-        arguments.fail(f"a light is {', '.join(LedColor)} or off, not {expected.text!r}")
+        arguments.fail(f"{colors}, not {expected.text!r}")
     return Light(None if expected.text == "off" else expected.text, expected.seconds)
 
 
 def read_video(arguments: Arguments) -> Video | EndVideo:
     if arguments.text == "end":
         return EndVideo()
+    states = "live video is on or off, or is to end"
+    if _is_without_text(arguments):
+        arguments.fail(states)
     expected = read_expect(arguments)
     if expected.text not in ("on", "off"):
-        arguments.fail(f"live video is on or off, or is to end, not {expected.text!r}")
+        arguments.fail(f"{states}, not {expected.text!r}")
     return Video(expected.text == "on", expected.seconds)
 
 
@@ -345,6 +357,10 @@ def read_touch(arguments: Arguments) -> Touch:
 
 def read_murmur(arguments: Arguments) -> Murmur:
     return Murmur(_seconds(arguments) if arguments.words else 1.0)
+
+
+def _is_without_text(arguments: Arguments) -> bool:
+    return not arguments.text or (len(arguments.words) == 2 and _says_within(*arguments.words))
 
 
 def _says_within(word: Word, number: Word) -> bool:

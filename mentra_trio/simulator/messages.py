@@ -688,6 +688,8 @@ _SYSTEM_DEFAULTS: tuple[tuple[str, str, object], ...] = (
     ("bypassAudioEncoding", "bypass_audio_encoding_for_debugging", False),
     ("preferredMic", "preferred_mic", "auto"),
 )
+SYSTEM_NAMES = sorted({"timezone", "default_wearable", *(key for _, key, _ in _SYSTEM_DEFAULTS)})
+"""What the phone's settings of the system are called that apps can see."""
 
 
 def system_settings(stored: Mapping[str, object], model: object) -> JsonObject:

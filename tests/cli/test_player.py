@@ -983,8 +983,33 @@ async def test_the_glasses_tell_about_themselves_and_the_system_about_its_settin
         state = sessions[0].device.state.value
         assert (state.charging, state.wifi_connected, state.case_open) == (True, False, True)
         assert sessions[0].settings.system.value.metric_system_enabled
-        with pytest.raises(CommandFailedError, match="glasses have no 'charged', perhaps 'charging'"):
+        with pytest.raises(CommandFailedError, match="glasses have no 'charged', perhaps 'charging'; they have "):
             await play(stage.player, "device charged true")
+
+
+async def test_what_the_system_tells_waits_until_an_app_that_comes_up_listens(autojump_clock: MockClock) -> None:
+    app = make_app()
+    sessions: list[MentraSession] = []
+
+    @app.on_session
+    async def stay(session: MentraSession) -> None:
+        sessions.append(session)
+        await trio.sleep_forever()
+
+    async with open_stage(app) as stage, trio.open_nursery() as nursery:
+        nursery.start_soon(stage.player.play, Start())
+        await stage.cloud.wait_until(lambda: stage.player.session is not None and stage.player.session.is_attached)
+        assert stage.player.session is not None
+        assert not stage.player.session.is_ready  # the cloud would tell it nothing
+        await stage.player.play(Zone("Asia/Tokyo"))
+
+        assert sessions[0].time.zone.value == ZoneInfo("Asia/Tokyo")
+        await play(stage.player, "stop")
+        down_at = trio.current_time()
+        await play(stage.player, "zone Europe/Paris")
+        assert trio.current_time() == down_at  # nobody is waited for
+        await play(stage.player, "start")
+        assert sessions[1].time.zone.value == ZoneInfo("Europe/Paris")
 
 
 async def test_what_an_app_has_stored_is_printed(autojump_clock: MockClock) -> None:

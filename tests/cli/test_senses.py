@@ -44,7 +44,10 @@ def test_lines_are_commands(line: str, command: Command) -> None:
     [
         ("dashboard", "there is no text to look for"),
         ("light purple", "a light is red, green, blue, orange, white or off, not 'purple'"),
-        ("video", "there is no text to look for"),
+        ("light", "a light is red, green, blue, orange, white or off; write: light"),
+        ("light within 2", "a light is red, green, blue, orange, white or off; write: light"),
+        ("video", "live video is on or off, or is to end; write: video"),
+        ("video within 2", "live video is on or off, or is to end; write: video"),
         ("video live", "live video is on or off, or is to end, not 'live'"),
         ("touch", "a touch is one of single_tap, double_tap"),
         ("touch unknown", "a touch is one of"),
