@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+import mentra_trio
 from mentra_trio import MentraSession
 
 ROOT = Path(__file__).parent.parent
@@ -76,6 +77,20 @@ def test_every_error_is_named(name: str) -> None:
     }
 
     assert sorted(error for error in told if not has(code, error)) == []
+
+
+@every
+def test_a_page_says_where_to_import_what_the_package_itself_does_not_have(name: str) -> None:
+    page = (PAGES / f"{name}.md").read_text("utf-8")
+    places = [importlib.import_module(f"mentra_trio.{place}") for place in ("models", "errors", "text", "simulator")]
+    untold = {
+        f"{word}: {place.__name__}"
+        for word in re.findall(r"\b[A-Z]\w+", code_of(page))
+        for place in places
+        if not hasattr(mentra_trio, word) and hasattr(place, word) and place.__name__ not in page
+    }
+
+    assert sorted(untold) == []
 
 
 @every
