@@ -175,6 +175,38 @@ async def test_p3_0_7_a_display_during_a_reconnect_is_shown_after_it(autojump_cl
         assert socket.unread() == []
 
 
+@pytest.mark.parametrize("how", ["swallowed", "half written"])
+async def test_p3_0_7_a_display_that_a_dying_socket_takes_is_shown_by_the_next(
+    autojump_clock: MockClock, how: str
+) -> None:
+    """P3 0.7: nothing tells that it never arrived."""
+    async with connected() as link:
+        if how == "swallowed":
+            link.socket.line.lose_peer()
+        else:
+            link.socket.line.block()
+        await link.session.display.show_text_wall("hello")
+        await wait_all_tasks_blocked()
+        if how == "half written":
+            await link.socket.cut()
+        socket = await link.next_socket()
+
+        assert (await socket.shown())["text"] == "hello"
+        assert link.session.statistics().messages_lost == 0
+
+
+async def test_p3_0_7_a_display_that_is_too_large_is_not_repeated(autojump_clock: MockClock) -> None:
+    """P3 0.7: as the newest it would be sent on every new socket, and cost that as well."""
+    async with connected() as link:
+        await link.session.display.show_text_wall("16 MiB")
+        await link.socket.expect("display_event")
+        await link.socket.close(1009, "Message too big")
+        socket = await link.next_socket()
+        await trio.sleep(5)
+
+        assert socket.unread() == []
+
+
 async def test_p3_0_7_a_frame_that_is_too_large_is_lost_once_and_counted(autojump_clock: MockClock) -> None:
     """P3 0.7: the cloud takes 16 MiB and closes with 1009; the frame again would cost the next connection as well."""
     async with connected() as link:

@@ -682,7 +682,11 @@ async def test_weakness_22_a_setting_falls_back_to_the_default_of_the_console(au
 
 async def test_weakness_23_the_rate_of_positions_reaches_the_cloud(autojump_clock: MockClock) -> None:
     """P1 3.5 #23: the plain string asks for no tier, so the phone stays as vague as it is."""
-    async with connected() as link, link.session.location.stream(LocationAccuracy.REALTIME):
+    async with (
+        connected() as link,
+        link.session.location.stream(LocationAccuracy.REALTIME),
+        link.session.location.stream(LocationAccuracy.STANDARD),
+    ):
         await wait_all_tasks_blocked()
 
         assert link.socket.unread()[-1]["subscriptions"] == [
