@@ -446,6 +446,43 @@ async def test_a_session_that_ends_while_a_stream_opens_ends_the_opening(autojum
             await sing()
 
 
+@pytest.mark.parametrize(("is_left", "error"), [(True, trio.ClosedResourceError), (False, PlaybackError)])
+async def test_an_end_reaches_a_write_that_opens_another_stream(
+    autojump_clock: MockClock, is_left: bool, error: type[Exception]
+) -> None:
+    """The end of the block, which a task outside of it may outlive, and a stop of this app."""
+    errors: list[type[Exception]] = []
+    async with connected() as link, trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = 120
+
+        async def write(sound: SpeakerStream) -> None:
+            try:
+                await sound.write(b"more")
+            except (trio.ClosedResourceError, PlaybackError) as ended:
+                errors.append(type(ended))
+
+        async def end(leaving: trio.CancelScope) -> None:
+            start = await link.socket.expect("audio_stream_start")
+            if is_left:
+                leaving.cancel()
+            else:
+                await link.session.speaker.stop()
+            await wait_all_tasks_blocked()
+            await link.socket.send("audio_stream_ready", streamId=start["streamId"], streamUrl=relay_url("2"))
+            leaving.cancel()
+
+        nursery.start_soon(make_relay, link.socket)
+        with trio.CancelScope() as leaving:
+            async with link.session.speaker.open_stream() as sound:
+                await sound.write(b"sound")
+                await trio.sleep(60)
+                link.socket.unread()
+                nursery.start_soon(write, sound)
+                nursery.start_soon(end, leaving)
+                await trio.sleep(1)
+    assert errors == [error]
+
+
 async def test_finish_waits_until_the_phone_has_played_it(autojump_clock: MockClock) -> None:
     async with opened() as stream, trio.open_nursery() as nursery:
         await stream.sound.write(b"one")

@@ -313,6 +313,8 @@ class SpeakerStream:
         if self.is_open:
             self._is_ended = True
             self._end_relay()
+            if self._relay is not None and self._relay.begun_at == math.inf:
+                self._relay.finish()  # for a write that waits for it: the phone is never told
 
     def _check(self) -> None:
         if self._is_interrupted:
@@ -395,6 +397,7 @@ class SpeakerStream:
                 await self._wait_heard(relay)
                 relay.waiting.cancel(reason="another stream takes its place")  # phones need not answer
             relay = await self._open_relay()
+            self._check()  # what was ended or interrupted meanwhile never begins
         if relay.fed_at is None:
             await trio.sleep_until(relay.begun_at + _CLAIM)
             self._check()
