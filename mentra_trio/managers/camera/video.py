@@ -263,10 +263,9 @@ class _Beginning:
         return self._resumed[0]  # which cancelled it
 
     def _note_sent(self) -> None:
-        if not self.is_sent:  # pragma: no branch - told twice where the writer lost it with the socket
-            self.is_sent = True
-            aiter(self._news)  # from here on, so that only a link that is lost after this makes a gap
-            self._can_listen.set()
+        self.is_sent = True
+        aiter(self._news)  # from here on, so that only a link that is lost after this makes a gap
+        self._can_listen.set()
 
     async def _listen(self) -> None:
         is_resumed = False
