@@ -99,5 +99,6 @@ def test_every_page_has_its_sections(name: str) -> None:
 
     assert page.startswith(f"# `session.{name}`\n")
     assert "## Example" in page or "## Offline" in page
-    assert re.search("^#+ (Errors|What the real cloud does)", page, re.MULTILINE)
+    assert re.search("^#+ Errors$", page, re.MULTILINE)
+    assert "the real cloud does" in page
     assert f"managers/{name}.md" in (ROOT / "README.md").read_text("utf-8")
