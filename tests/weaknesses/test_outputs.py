@@ -188,6 +188,9 @@ async def test_p3_0_7_a_display_that_a_dying_socket_takes_is_shown_by_the_next(
         await link.session.display.show_text_wall("hello")
         await wait_all_tasks_blocked()
         if how == "half written":
+            await trio.sleep(1)
+            await link.socket.event("head_position", position="up")  # the other direction was sound for longer
+            await wait_all_tasks_blocked()
             await link.socket.cut()
         socket = await link.next_socket()
 
