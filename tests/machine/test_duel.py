@@ -20,7 +20,8 @@ from trio.testing import MockClock
 
 from tests.effort import Progress, effort
 
-from .steps import SCRIPTS, Act, Duplicate, Freeze, Press, Start, StrayStop
+from .steps import SCRIPTS, Act, Call, Duplicate, Freeze, Plan, Press, Send, Show, SlowAck, Start, StrayStop, ToSocket
+from .wire import Doom
 from .world import World, open_world
 
 WORLDS = Progress("worlds played")
@@ -63,6 +64,59 @@ _STOP_AND_START_OVER_A_DEAD_LINE: list[tuple[Act, float]] = [
     (StrayStop(), 0.0),
     (Duplicate(is_elsewhere=False), 0.0),
 ]
+# Scripts that lose what chance seldom loses.
+_STUCK_IN_A_COMMAND: list[tuple[Act, float]] = [
+    (Plan(Doom("stuck", 12)), 0.0),
+    (Start(), 1.0),
+    (Send(20), 60.0),
+]
+_STUCK_IN_A_CALL: list[tuple[Act, float]] = [
+    (Plan(Doom("stuck", 12)), 0.0),
+    (Start(), 1.0),
+    *[(Call(), 0.0)] * 20,
+    (Press(1), 60.0),
+]
+_STUCK_IN_A_DISPLAY: list[tuple[Act, float]] = [
+    (Plan(Doom("stuck", 12)), 0.0),
+    (Start(), 3.0),
+    *[(Show(), 0.5)] * 10,
+    (Press(1), 60.0),
+]
+_STOPPED_WHILE_STUCK: list[tuple[Act, float]] = [
+    (Plan(Doom("stuck", 12)), 0.0),
+    (Start(), 1.0),
+    (Send(20), 0.1),
+    (StrayStop(), 60.0),
+]
+_PRESSED_WHILE_DOWN: list[tuple[Act, float]] = [
+    (Start(), 1.0),
+    (Press(1), 0.1),
+    (ToSocket(0), 0.0),
+    (Press(3), 5.0),
+    (Press(3), 5.0),
+]
+_PRESSED_BEFORE_THE_ACK: list[tuple[Act, float]] = [
+    (Start(), 1.0),
+    (Press(1), 0.1),
+    (SlowAck(2.0), 0.0),
+    (ToSocket(0), 0.0),
+    (Press(3), 1.0),
+    (Press(3), 5.0),
+]
+_STOPPED_IN_A_PAUSE: list[tuple[Act, float]] = [
+    (Start(), 1.0),
+    (Plan(Doom("refused")), 0.0),
+    (Plan(Doom("refused")), 0.0),
+    (Plan(Doom("refused")), 0.0),
+    (ToSocket(0), 0.5),
+    (StrayStop(), 60.0),
+]
+_STOPPED_WHILE_DIALLING: list[tuple[Act, float]] = [
+    (Start(), 1.0),
+    (Plan(Doom("silent")), 0.0),
+    (ToSocket(0), 1.0),
+    (StrayStop(), 60.0),
+]
 
 
 def check_calls(world: World) -> None:
@@ -75,6 +129,14 @@ def check_calls(world: World) -> None:
 @effort(60)
 @given(script=SCRIPTS, seeded=st.random_module())
 @example(script=_STOP_AND_START_OVER_A_DEAD_LINE, seeded=None)
+@example(script=_STUCK_IN_A_COMMAND, seeded=None)
+@example(script=_STUCK_IN_A_CALL, seeded=None)
+@example(script=_STUCK_IN_A_DISPLAY, seeded=None)
+@example(script=_STOPPED_WHILE_STUCK, seeded=None)
+@example(script=_PRESSED_WHILE_DOWN, seeded=None)
+@example(script=_PRESSED_BEFORE_THE_ACK, seeded=None)
+@example(script=_STOPPED_IN_A_PAUSE, seeded=None)
+@example(script=_STOPPED_WHILE_DIALLING, seeded=None)
 def test_whatever_happens_the_last_word_counts(script: list[tuple[Act, float]], seeded: object) -> None:
     WORLDS.step()
     trio.run(play, script, clock=MockClock(autojump_threshold=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, cast
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import attrs
 import trio
 
+from mentra_trio import MentraSession
 from mentra_trio._net.core_websocket import CoreWebSocketConnector
 from mentra_trio._net.transport import CloudUrl, Dial, Transport
 from mentra_trio.errors import ConnectFailedError
@@ -102,6 +104,20 @@ class Link:
     """Events and sound that arrived."""
     commands: list[Json] = attrs.field(factory=list[Json])
     """Frames that went out whole and are not the link's own."""
+    session: MentraSession | None = None
+    """Whose link it is, once its handler runs."""
+    failed_last_displays: int = 0
+    """Displays whose write did not end when the session was over, so that nothing could be sent again."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its session is over."""
+        return self.session is not None and self.session.stop_reason is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether its session is over, and the present task is not on its way to learn of that."""
+        return self.is_over and trio.current_effective_deadline() > -math.inf
 
     @property
     def failed_commands(self) -> int:
@@ -170,6 +186,7 @@ class TappedTransport:
             is_written = True
         finally:
             (self.link.written if is_written else self.link.failed)[kind] += 1
+            self.link.failed_last_displays += kind == "display_event" and not is_written and self.link.is_over
             if is_written and kind not in _OF_THE_LINK:
                 self.link.commands.append(fields)
 
@@ -244,17 +261,20 @@ class Tap:
             link = self._by_task[task] = Link(session_id)
             self.links.append(link)
         self.check(self._is_wanted, "a connect after the stop")
+        self.check(not link.is_idle, "a connect for a session that is over")
         self.check(not self._is_open(session_id), "a connect beside a live socket")
         self.dials += 1
         is_open = False
         try:
             async with CoreWebSocketConnector(self._open_stream).connect(url, headers, timeout=timeout) as transport:
                 self.check(not self._is_open(session_id), "two live sockets of one session")
+                self.check(not link.is_idle, "a dial went on for a session that is over")
                 is_open = True
                 link.open += 1
                 yield TappedTransport(transport, self, link, self._asked)
         except ConnectFailedError:
             link.refused += 1
+            self.check(not link.is_idle, "a dial went on for a session that is over")
             raise
         finally:
             link.open -= is_open

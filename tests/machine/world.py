@@ -230,6 +230,7 @@ class World:
             if before is not None:
                 run.link, run.sent, run.unsent = before.link, before.sent, before.unsent
                 self.runs.remove(before)
+            run.link.session = session
             self.runs.append(run)
             self.active[session] = run
             try:
@@ -298,17 +299,20 @@ class World:
 
         count = len(run.buttons.got)
         numbers = self.press(5)
-        answered, returned = run.outcomes["answered"], len(run.sent)
+        answered, returned, overdue = run.outcomes["answered"], len(run.sent), run.outcomes["RequestTimedOutError"]
         self.soon(lambda: run.call(self.number()))
         self.soon(lambda: run.send(self.number()))
         await run.show("the last word")
         await trio.sleep(1)
         self.answer()
+        self.soon(lambda: run.call(self.number()))  # this one is not answered
         await trio.sleep(60)
         assert run.buttons.got[count:] == numbers
         assert run.outcomes["answered"] == answered + 1
+        assert run.outcomes["RequestTimedOutError"] == overdue + 1
+        assert not any(each.pending for each in self.runs), "something waits for ever"
         assert len(run.sent) == returned + 1
-        assert "the last word" in json.dumps(run.link.commands[-3:])
+        assert "the last word" in json.dumps(run.link.commands[-4:])
 
     async def check_down(self) -> None:
         """The wearer stops the app: nothing of it is left then, and nothing comes back."""
