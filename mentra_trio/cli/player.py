@@ -549,13 +549,21 @@ class Player:
 
     async def _check_video(self, seconds: float, *, is_on: bool) -> str:
         camera = self._user.glasses.camera
+
+        def is_so() -> bool:
+            wearer = self._cloud.session(self._user.user_id)
+            is_active = wearer is not None and wearer.streams.is_active
+            return camera.stream_url is not None and is_active if is_on else camera.stream_url is None
+
         with trio.move_on_after(seconds):
             await trio.lowlevel.checkpoint()
-            while (camera.stream_url is not None) is not is_on:  # noqa: ASYNC110 - nobody tells
+            while not is_so():  # noqa: ASYNC110 - nobody tells
                 await trio.sleep(_LOOK)
-        await trio.lowlevel.checkpoint()
-        if (camera.stream_url is not None) is not is_on:
-            seen = "the glasses do not stream" if is_on else f"the glasses stream to {camera.stream_url}"
+        await self._wait_read()
+        if not is_so():
+            seen = f"the glasses stream to {camera.stream_url}{', but no video flows yet' if is_on else ''}"
+            if camera.stream_url is None:
+                seen = "the glasses do not stream"
             raise CommandFailedError(
                 f"expected live video to be {'on' if is_on else 'off'} within {seconds:g} s; {seen}"
             )

@@ -225,6 +225,12 @@ class Streams:
         return None if stream is None else stream.stream_id
 
     @property
+    def is_active(self) -> bool:
+        """Whether video flows, as far as the glasses have told."""
+        stream = self.direct or self.managed
+        return stream is not None and stream.state == "active"
+
+    @property
     def targets(self) -> Sequence[Target]:
         """Where the managed stream is passed on to."""
         return () if self.managed is None else tuple(self.managed.targets)

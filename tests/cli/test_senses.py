@@ -146,6 +146,27 @@ async def test_live_video_is_seen_and_ends(autojump_clock: MockClock) -> None:
             await play(stage.player, "press")
 
 
+@pytest.mark.parametrize("url", ["rtmp://live.example.com/app/key", None])
+async def test_video_is_on_when_it_flows_and_not_when_it_begins(autojump_clock: MockClock, url: str | None) -> None:
+    live = MiniAppServer("com.example.app", "key")
+
+    @live.on_session
+    async def stream(session: MentraSession) -> None:
+        await session.device.wifi.wait_for(lambda wifi: wifi.connected is True)
+        async with session.camera.open_stream(url) as video:
+            await session.display.show_text(f"it {(await video.wait_end()).state}")
+
+    async with open_stage(live) as stage:
+        for line in ("start", "wear Mentra Live"):
+            await play(stage.player, line)
+        with pytest.raises(
+            CommandFailedError, match=r"; the glasses (do not stream|stream to .*, but no video flows yet)$"
+        ):
+            await play(stage.player, "video on within 0.5")
+        for line in ("video on", "video end", "expect it stopped"):
+            await play(stage.player, line)
+
+
 async def test_nobody_murmurs_to_an_app_that_does_not_listen(autojump_clock: MockClock) -> None:
     deaf = MiniAppServer("com.example.app", "key")
 
