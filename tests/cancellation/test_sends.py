@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mentra_trio import SessionClosedError, SessionConfig
+from mentra_trio._flow import Outbox
 from mentra_trio._wire.outbound import Request
 from tests.cancellation.steps import every_step, living_tasks
 from tests.scripted_cloud import CloudSocket, Connected, Json, connected
@@ -193,3 +194,14 @@ async def test_a_send_during_a_reconnect_is_sent_or_cancelled(autojump_clock: Mo
             await attempt.run(lambda: SENDERS[name](link))
 
             assert len(await peer.settle()) == attempt.is_done
+
+
+async def test_a_writer_that_is_cancelled_takes_nothing(autojump_clock: MockClock) -> None:
+    """Its connection ends; what it took then would be lost, and nobody would count it."""
+    for attempt in every_step():
+        outbox = Outbox[str](capacity=1)
+        outbox.open_gate()
+        outbox.send_nowait("a")
+        await attempt.run(outbox.next)
+
+        assert outbox.statistics().queued == (not attempt.is_done)
