@@ -42,13 +42,52 @@ def with_pause(body: Json, before: int) -> Json:
     return body
 
 
-def with_noise(body: Json, before: int) -> Json:
-    """Let the cloud say something that means nothing before a step that is played."""
-    cast("list[Json]", body["steps"]).insert(before, copy.deepcopy(NOISE))
+def with_steps(body: Json, before: int, *added: Json) -> Json:
+    """Put steps before one that is played."""
+    cast("list[Json]", body["steps"])[before:before] = added
     for table in ("events", "returns", "errors"):
         for entry in cast("list[Json]", body.get(table, [])):
-            entry["after_step"] = cast("int", entry["after_step"]) + (cast("int", entry["after_step"]) >= before)
+            if cast("int", entry["after_step"]) >= before:
+                entry["after_step"] = cast("int", entry["after_step"]) + len(added)
     return body
+
+
+def with_noise(body: Json, before: int) -> Json:
+    """Let the cloud say something that means nothing before a step that is played."""
+    return with_steps(body, before, copy.deepcopy(NOISE))
+
+
+def with_call(body: Json, before: int, call: Json, message: Json) -> Json:
+    """Call something else before a step that is played, which sends a message."""
+    api = cast("list[str]", body["api"])
+    api.append(cast("str", call["method"]))
+    tick = cast("list[Json]", body["steps"])[before]["tick"]
+    envelope = {"packageName": "com.example.demo", "sessionId": "app-session-0001", "timestamp": "<timestamp>"}
+    return with_steps(
+        body,
+        before,
+        {"dir": "app", "kind": "call", "api": len(api) - 1, "tick": tick, **call},
+        {"dir": "out", "kind": "text", "conn": 1, "message": {**message, **envelope}},
+    )
+
+
+def with_display(body: Json, before: int) -> Json:
+    """Show a text before a step that is played."""
+    layout = {"layoutType": "text_wall", "text": "hello"}
+    call: Json = {"method": "display.show_text", "args": ["hello"]}
+    return with_call(body, before, call, {"type": "display_event", "view": "main", "layout": layout})
+
+
+def with_other_stream(body: Json, before: int, name: str) -> Json:
+    """Open a stream before a step that is played, and leave it open: what is active at the end is that."""
+    manager, _, language = name.partition(":")
+    for step in cast("list[Json]", body["steps"])[before:]:
+        message = cast("Json", step.get("message", {}))
+        if "subscriptions" in message:
+            message["subscriptions"] = [name, *cast("list[str]", message["subscriptions"])]
+    cast("list[Json]", body["returns"])[-1]["value"] = True
+    call: Json = {"method": f"{manager}.for_language", "args": [language], "handlers": ["B"], "assign": "stopB"}
+    return with_call(body, before, call, {"type": "subscription_update", "subscriptions": [name]})
 
 
 def with_other_read(body: Json, method: str, value: object) -> Json:
@@ -87,6 +126,10 @@ VARIANTS: list[tuple[str, Callable[[Json], Json]]] = [
     ("speaker-play_relative_url", partial(with_words, words={"/sounds/ding.mp3": "file:///sounds/ding.mp3"})),
     ("camera-check_unknown_request_id", partial(with_pause, before=9)),
     ("settings-settings_webhook", partial(with_noise, before=13)),
+    ("transcription-for_language_empty_string", partial(with_display, before=7)),
+    ("transcription-for_language_empty_string", partial(with_display, before=10)),
+    ("transcription-for_language_empty_string", partial(with_other_stream, before=7, name="transcription:de-DE")),
+    ("translation-from_to_same_language", partial(with_display, before=7)),
 ]
 
 

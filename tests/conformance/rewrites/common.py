@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, cast
 
 from tests.conformance.timeline import Item, field, is_request
+
+if TYPE_CHECKING:
+    from tests.conformance.recordings import Json
 
 Rewrite = Callable[[list[Item], Item], None]
 
@@ -51,6 +55,29 @@ def new_event(registration: Item, like: Item, value: object) -> Item:
         handler=registration.handlers[0],
         value=value,
     )
+
+
+def refuse_streams(items: list[Item], registration: Item, unread: Collection[object]) -> None:
+    """A call that opens streams raises instead: nothing is subscribed, and there is nothing to clean up."""
+    place = items.index(registration) + 1
+    for other in items[place:]:
+        if other.dir == "app" and other.method == registration.assign:
+            items.remove(other)
+        names = _list_of(other)
+        if names is not None:
+            kept = [name for name in names if name not in unread]
+            before = [earlier for earlier in items[: items.index(other)] if earlier.conn == other.conn]
+            told = [earlier for earlier in map(_list_of, before) if earlier is not None]
+            if told and told[-1] == kept:
+                items.remove(other)  # nothing has changed
+            else:
+                other.message = {**cast("Json", other.message), "subscriptions": kept}
+    items.insert(place, new_error(registration, "ValueError"))
+
+
+def _list_of(item: Item) -> list[object] | None:
+    names = field(item.message, "subscriptions") if item.dir == "out" else None
+    return cast("list[object]", names) if isinstance(names, list) else None
 
 
 def next_run(items: list[Item], item: Item) -> int:

@@ -10,7 +10,7 @@ from tests.conformance.marks import ABSENT
 from tests.conformance.recordings import as_object
 from tests.conformance.timeline import Item, field, is_ack
 
-from .common import new_error, new_event, said_in
+from .common import new_event, refuse_streams, said_in
 from .translation import canonical_pair
 
 if TYPE_CHECKING:
@@ -228,30 +228,21 @@ def canonical_names(items: list[Item], item: Item) -> None:
 
 def refuses_unparseable(items: list[Item], item: Item) -> None:
     """A language that is none raises, and nothing is subscribed; so there is nothing to clean up either."""
+    if not _is_refused(item):
+        return
+    refuse_streams(items, item, [f"transcription:{language}" for language in _languages(item)])
+    for place, other in enumerate(items):
+        if other.method == "transcription.active" and other.session == item.session:
+            other.value = not all(map(_is_refused, _speech_registrations(items, place)))
+
+
+def _is_refused(registration: Item) -> bool:
     try:
-        for language in _languages(item):
+        for language in _languages(registration):
             canonical_language(language)
     except ValueError:
-        pass
-    else:
-        return
-    unread = [f"transcription:{language}" for language in _languages(item)]
-    place = items.index(item) + 1
-    for other in items[place:]:
-        if other.dir == "app" and other.method == item.assign:
-            items.remove(other)
-        names = field(other.message, "subscriptions")
-        if other.dir == "out" and isinstance(names, list):
-            kept = [name for name in cast("list[object]", names) if name not in unread]
-            before = [earlier for earlier in items[: items.index(other)] if earlier.conn == other.conn]
-            told = [field(earlier.message, "subscriptions") for earlier in before if earlier.dir == "out"]
-            if told and told[-1] == kept:
-                items.remove(other)  # nothing has changed
-            else:
-                other.message = {**cast("Json", other.message), "subscriptions": kept}
-        if other.method == "transcription.active":
-            other.value = False
-    items.insert(place, new_error(item, "ValueError"))
+        return True
+    return False
 
 
 def configured_hints(items: list[Item], item: Item) -> None:

@@ -9,7 +9,7 @@ from tests.conformance.marks import ABSENT
 from tests.conformance.recordings import as_object
 from tests.conformance.timeline import Item, field
 
-from .common import new_error, new_event, said_in
+from .common import new_event, refuse_streams, said_in
 
 if TYPE_CHECKING:
     from tests.conformance.recordings import Json
@@ -63,21 +63,7 @@ def refuses_pair(items: list[Item], item: Item) -> None:
     pairs = _pairs(item)
     if not pairs or _names(item):
         return
-    place = items.index(item) + 1
-    unread = {name for pair in _spelled(item) for name in (pair, canonical_pair(pair))}
-    for other in items[place:]:
-        if other.dir == "app" and other.method == item.assign:
-            items.remove(other)
-        names = field(other.message, "subscriptions")
-        if other.dir == "out" and isinstance(names, list):
-            kept = [name for name in cast("list[object]", names) if name not in unread]
-            before = [earlier for earlier in items[: items.index(other)] if earlier.conn == other.conn]
-            told = [field(earlier.message, "subscriptions") for earlier in before if earlier.dir == "out"]
-            if told and told[-1] == kept:
-                items.remove(other)  # nothing has changed
-            else:
-                other.message = {**cast("Json", other.message), "subscriptions": kept}
-    items.insert(place, new_error(item, "ValueError"))
+    refuse_streams(items, item, {name for pair in _spelled(item) for name in (pair, canonical_pair(pair))})
 
 
 def counts_streams(items: list[Item], item: Item) -> None:
