@@ -201,8 +201,8 @@ class StorageManager:
             StorageRateError: the cloud wants fewer calls.
             StorageError: it could not be told for another reason. In all cases the changes are kept and tried again.
         """
+        refusal: StorageError | None = None
         async with self._asking:
-            refusal: StorageError | None = None
             try:
                 await self._tell_deletions()
             except StorageError as error:
@@ -211,8 +211,8 @@ class StorageManager:
                 refusal = error  # of what is deleted, which must not cost what is written
             if writes := self._shelf.writes():
                 await self._store(writes)
-            if refusal is not None:
-                raise refusal
+        if refusal is not None:
+            raise refusal
 
     @property
     def unsaved(self) -> int:

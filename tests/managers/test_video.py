@@ -577,6 +577,17 @@ async def test_a_new_stream_is_not_stopped_because_a_stop_may_have_been_lost(aut
         assert socket.unread() == []
 
 
+async def test_a_stream_that_has_ended_stays_as_it_ended_when_the_session_is_over(autojump_clock: MockClock) -> None:
+    async with scene() as at:
+        viewer = await at.open_live()
+        await tell(at.socket, "timeout")
+        await at.link.session.end()
+        await wait_all_tasks_blocked()
+
+        assert viewer.seen == ("s1", VideoState.TIMEOUT)
+        assert viewer.live.status.value.message != "the session is over"
+
+
 async def test_the_end_of_the_session_is_the_end_of_what_can_be_told(autojump_clock: MockClock) -> None:
     async with scene() as at:
         viewer = await at.open_live()
